@@ -1,0 +1,161 @@
+"""Where a workflow's results go: one folder, never overwritten silently, every file whole or absent.
+
+Files are written under a temporary name beside their final one and renamed, so that a run which dies, or a disk which
+fills up, leaves the previous version untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equical.errors import InputError
+from equical.workflows.inputs import check_structure, read_structure, read_structures, resolve_calculator
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import BaseCalculator
+
+__all__ = [
+    "atomic_path",
+    "check_structure",
+    "check_writable",
+    "open_output",
+    "provenance",
+    "read_structure",
+    "read_structures",
+    "resolve_calculator",
+    "snapshot",
+    "write_json",
+    "write_structures",
+]
+
+
+def open_output(
+    directory: str | os.PathLike[str] | None, command: str, stem: str, *, overwrite: bool = False, resume: bool = False
+) -> Path:
+    """Create the folder a run writes to.
+
+    Args:
+        directory: the folder; None for ``<command>-<stem>`` in the working directory.
+        command: name of the workflow.
+        stem: what it works on, usually the stem of the structure file.
+        overwrite: accept a folder with earlier results. Its ``result.json`` is removed at once, so that it cannot be
+            taken for the result of a new run that dies half-way; other files are replaced as new ones are written.
+        resume: accept a folder with earlier results and leave all of it in place.
+
+    Raises:
+        InputError: the folder is not empty (and neither ``overwrite`` nor ``resume``), or cannot be written to.
+    """
+    folder = Path(directory) if directory is not None else Path(f"{command}-{stem}")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"output {folder} is a file; give a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writable-"):
+            pass
+        occupied = any(folder.iterdir())
+        if occupied and overwrite:
+            (folder / "result.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to output folder {folder}: {error.strerror or error}") from error
+    if occupied and not (overwrite or resume):
+        raise InputError(f"output folder {folder} is not empty; choose another with --output, or --overwrite it")
+    return folder
+
+
+def check_writable(path: str | os.PathLike[str]) -> Path:
+    """Make sure, before hours of work, that a structure can be written to ``path`` in the format its name asks for.
+
+    Raises:
+        InputError: ASE writes no such format, or the folder is missing or not writable.
+    """
+    from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
+    path = Path(path)
+    try:
+        form = ioformats[filetype(path, read=False)]
+    except (UnknownFileTypeError, KeyError):
+        raise InputError(
+            f"ASE knows no file format for {path.name}; try a name ending in .cif, .vasp or .extxyz"
+        ) from None
+    if not form.can_write:
+        raise InputError(f"ASE can read but not write {form.name} ({path.name}); choose another format")
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write to {path}: it is a folder, or its folder is missing or read-only")
+    return path
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path to write to; it takes the place of ``path`` when the block ends without an exception."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")  # the suffix tells writers the format
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], data: Mapping[str, Any]) -> None:
+    """Write a mapping as strict JSON; arrays become lists, dataclasses mappings, and NaN and infinities null."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(_plain(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in the types that JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return [_plain(item) for item in value]
+
+
+def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atoms]) -> None:
+    """Write one or several structures with their results, in the format the name asks for."""
+    from ase.io import write
+
+    with atomic_path(path) as temporary:
+        write(temporary, images)
+
+
+def snapshot(atoms: Atoms) -> Atoms:
+    """A copy of ``atoms`` that keeps the results already computed for it, and nothing of its calculator."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy = atoms.copy()
+    if atoms.calc is not None and not atoms.calc.calculation_required(atoms, ["energy"]):
+        known = {name: value for name, value in atoms.calc.results.items() if value is not None}
+        copy.calc = SinglePointCalculator(copy, **known)
+    return copy
+
+
+def provenance(calculator: BaseCalculator) -> dict[str, Any]:
+    """What a result was computed with: ``model`` (calculator class; name and hash of the weights) and ``versions``."""
+    model = {"calculator": type(calculator).__name__}
+    checkpoint = getattr(calculator, "checkpoint", None)
+    if checkpoint is not None:
+        model |= {"name": checkpoint.name, "sha256": checkpoint.sha256}
+    packages = {name: version(name) for name in ("equical", "torch", "ase", "numpy")}
+    return {"model": model, "versions": packages | {"python": platform.python_version()}}
