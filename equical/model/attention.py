@@ -1,0 +1,82 @@
+"""Graph attention whose messages are convolutions in the frame of each edge."""
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from equical.model.activation import GateActivation, SphereProduct, smooth_leaky_relu
+from equical.model.config import ModelConfig
+from equical.model.edges import EdgeFeatures
+from equical.model.linear import SO2Linear, SO3Linear
+from equical.model.radial import RadialMLP
+from equical.model.segment import gather, segment_max, segment_sum
+
+__all__ = ["GraphAttention"]
+
+
+class GraphAttention(nn.Module):
+    """Equivariant graph attention with a smooth cutoff (EquiformerV2, arXiv 2306.12059, fig. 1b; V3, arXiv 2604.09130).
+
+    A message joins the features of sender and receiver, weighted by distance and elements; in the frame of the edge it
+    passes SO(2) linear, non-linearity, SO(2) linear. Its weight is a softmax over the edges of the receiver. The
+    envelope enters twice, inside the softmax and on the weight: with it an edge fades away before it is cut.
+    """
+
+    def __init__(self, config: ModelConfig, outputs: int, activation: str):
+        super().__init__()
+        lmax, mmax, hidden = config.lmax, config.mmax, config.attention_hidden
+        self.lmax, self.heads, self.eps, self.merge = lmax, config.num_heads, config.attention_eps, config.merge
+        self.radial = RadialMLP(
+            config.num_radial, config.edge_channels, (lmax + 1) * 2 * config.channels, config.max_elements
+        )
+        self.activation: SphereProduct | GateActivation
+        if activation == "swiglu_s2":
+            self.activation = SphereProduct(lmax, mmax, hidden, config.edge_grid)
+        else:
+            self.activation = GateActivation(lmax, mmax, hidden)
+        self.alpha_width = config.num_heads * config.alpha_channels
+        inputs = config.channels if config.merge == "add" else 2 * config.channels
+        extra = self.alpha_width + self.activation.num_scalars
+        self.so2_linear_1 = SO2Linear(lmax, mmax, inputs, self.activation.input_channels, extra)
+        self.so2_linear_2 = SO2Linear(lmax, mmax, hidden, config.num_heads * config.value_channels)
+        self.alpha_norm = nn.LayerNorm(config.alpha_channels)
+        self.alpha_dot = nn.Parameter(torch.empty(config.num_heads, config.alpha_channels))
+        nn.init.uniform_(self.alpha_dot, -1 / sqrt(config.alpha_channels), 1 / sqrt(config.alpha_channels))
+        self.projection = SO3Linear(lmax, config.num_heads * config.value_channels, outputs)
+
+    def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+        """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
+        message = self._message(x, edges)
+        scalars, hidden = self.so2_linear_1(torch.bmm(edges.into_frame, message))
+        value = self.so2_linear_2(self.activation(hidden, scalars[:, self.alpha_width :]))[1]
+        weight = self._attention_weight(scalars[:, : self.alpha_width], edges)
+        value = value.unflatten(-1, (self.heads, -1)) * weight[:, None, :, None]
+        value = torch.bmm(edges.out_of_frame, value.flatten(2))
+        return self.projection(segment_sum(value, edges.receiver, edges.num_atoms))
+
+    def _message(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+        """Features of both atoms, each degree and channel weighted by the radial network: ``[E, (lmax + 1)², inputs]``."""
+        weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
+        sender, receiver = gather(x, edges.sender), gather(x, edges.receiver)
+        weights = weights.unflatten(-1, (self.lmax + 1, -1))
+        if self.merge == "concat":
+            return _scale_degrees(torch.cat([sender, receiver], dim=-1), weights)
+        for_sender, for_receiver = weights.chunk(2, dim=-1)
+        return _scale_degrees(sender, for_sender) + _scale_degrees(receiver, for_receiver)
+
+    def _attention_weight(self, features: Tensor, edges: EdgeFeatures) -> Tensor:
+        """Softmax over the edges of a receiver, faded by the envelope: ``[E, heads]``."""
+        features = smooth_leaky_relu(self.alpha_norm(features.unflatten(-1, (self.heads, -1))))
+        logits = (features * self.alpha_dot).sum(dim=-1)
+        largest = segment_max(logits, edges.receiver, edges.num_atoms)
+        envelope = edges.envelope[:, None]
+        unnormalised = torch.exp(logits - largest.index_select(0, edges.receiver)) * envelope
+        total = segment_sum(unnormalised, edges.receiver, edges.num_atoms) + self.eps
+        return unnormalised * envelope / gather(total, edges.receiver)
+
+
+def _scale_degrees(x: Tensor, weights: Tensor) -> Tensor:
+    """Multiply all orders of degree l of ``x [E, (lmax + 1)², C]`` by ``weights [E, lmax + 1, C]``."""
+    parts = [x[:, l * l : (l + 1) ** 2] * weights[:, l : l + 1] for l in range(weights.shape[1])]
+    return torch.cat(parts, dim=1)

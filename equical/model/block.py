@@ -1,0 +1,27 @@
+"""One transformer block: attention between atoms, then a feed-forward on each."""
+
+from torch import Tensor, nn
+
+from equical.model.attention import GraphAttention
+from equical.model.config import ModelConfig
+from equical.model.edges import EdgeFeatures
+from equical.model.feedforward import FeedForward
+from equical.model.norm import MergedLayerNorm
+
+__all__ = ["TransformerBlock"]
+
+
+class TransformerBlock(nn.Module):
+    """Norm, attention, residual; norm, feed-forward, residual."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.norm_1 = MergedLayerNorm(config.lmax, config.channels)
+        self.attention = GraphAttention(config, config.channels, config.edge_activation)
+        self.norm_2 = MergedLayerNorm(config.lmax, config.channels)
+        self.feedforward = FeedForward(config.lmax, config.channels, config.ffn_hidden, config.node_grid)
+
+    def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+        """``[N, (lmax + 1)², channels]``, same shape out."""
+        x = x + self.attention(self.norm_1(x), edges)
+        return x + self.feedforward(self.norm_2(x))

@@ -1,0 +1,61 @@
+"""Every hyper-parameter of a network, checked at the door."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+
+__all__ = ["ModelConfig"]
+
+
+class ModelConfig(BaseModel):
+    """Architecture of an EquiformerV3-style network (arXiv 2604.09130).
+
+    The defaults describe a small conservative model that is quick on a CPU.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cutoff: PositiveFloat = Field(5.0, description="neighbours within this distance interact (Å)")
+    max_elements: PositiveInt = Field(100, description="rows of the element tables: the largest atomic number plus one")
+    num_layers: PositiveInt = Field(2, description="transformer blocks")
+    channels: PositiveInt = Field(32, description="channels of each coefficient on atoms")
+    lmax: int = Field(2, ge=1, le=8, description="highest degree of the features")
+    mmax: int = Field(2, ge=1, le=8, description="highest order kept on edges")
+    attention_hidden: PositiveInt = Field(16, description="channels inside the attention, between its two convolutions")
+    num_heads: PositiveInt = Field(4, description="attention heads")
+    alpha_channels: PositiveInt = Field(16, description="channels of one head that the attention weight is made from")
+    value_channels: PositiveInt = Field(8, description="channels of one head that are summed")
+    ffn_hidden: PositiveInt = Field(64, description="channels inside the feed-forward and the heads")
+    edge_channels: PositiveInt = Field(32, description="width of the radial networks and of their element tables")
+    num_radial: int = Field(10, ge=2, description="Gaussians between zero and the cutoff")
+    merge: Literal["concat", "add"] = Field(
+        "concat", description="how sender and receiver make a message: side by side, or summed (half the width)"
+    )
+    edge_activation: Literal["swiglu_s2", "gate"] = Field(
+        "swiglu_s2", description="non-linearity inside the attention: product on the sphere, or gates"
+    )
+    edge_grid: tuple[int, int] | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
+    node_grid: tuple[int, int] | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
+    envelope: bool = Field(True, description="smooth cutoff in the softmax and on messages")
+    attention_eps: PositiveFloat = Field(1e-16, description="added to the denominator of the softmax")
+    avg_degree: PositiveFloat = Field(40.0, description="typical number of neighbours; scales the embedding of edges")
+    avg_num_nodes: PositiveFloat = Field(1.0, description="the sum over atoms is divided by this")
+    forces: Literal["gradient", "direct"] = Field(
+        "gradient", description="forces and stress as derivatives of the energy, or from heads of their own"
+    )
+    direct_stress: bool = Field(True, description="a stress head beside the force head of a direct model")
+    denoising: bool = Field(False, description="force encoding and noise head of DeNS training (arXiv 2403.09549)")
+    repulsion: Literal["none", "zbl"] = Field(
+        "none", description="an analytic core (Ziegler, Biersack, Littmark) that keeps atoms apart where no data is"
+    )
+
+    @model_validator(mode="after")
+    def _orders_within_degrees(self) -> Self:
+        if self.mmax > self.lmax:
+            raise ValueError(f"mmax ({self.mmax}) must not exceed lmax ({self.lmax})")
+        return self
+
+    @property
+    def conservative(self) -> bool:
+        """Whether forces are the exact gradient of the energy."""
+        return self.forces == "gradient"

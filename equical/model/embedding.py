@@ -1,0 +1,80 @@
+"""First features of an atom: its element, its surroundings and, in DeNS training, the forces on it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from equical.model.config import ModelConfig
+from equical.model.edges import EdgeFeatures
+from equical.model.linear import SO3Linear
+from equical.model.radial import RadialMLP
+from equical.model.segment import segment_sum
+from equical.so3.coefficients import degree_of
+
+__all__ = ["AtomEmbedding", "EdgeDegreeEmbedding", "ForceEmbedding", "ForceEncoding"]
+
+
+class AtomEmbedding(nn.Module):
+    """A learned vector for each element, on degree zero."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.coefficients = (config.lmax + 1) ** 2
+        self.table = nn.Embedding(config.max_elements, config.channels)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """``[N]`` atomic numbers to ``[N, (lmax + 1)², channels]``."""
+        scalars = self.table(numbers)[:, None, :]
+        return nn.functional.pad(scalars, (0, 0, 0, self.coefficients - 1))
+
+
+class EdgeDegreeEmbedding(nn.Module):
+    """What the neighbours look like from an atom: harmonics of their directions with learned radial weights."""
+
+    degrees: Tensor
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.lmax, self.avg_degree = config.lmax, config.avg_degree
+        outputs = (config.lmax + 1) * config.channels
+        self.radial = RadialMLP(config.num_radial, config.edge_channels, outputs, config.max_elements)
+        self.register_buffer("degrees", torch.tensor(degree_of(config.lmax)), persistent=False)
+
+    def forward(self, edges: EdgeFeatures) -> Tensor:
+        """Sum over the edges of each atom: ``[N, (lmax + 1)², channels]``."""
+        weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
+        weights = (weights * (edges.envelope / self.avg_degree)[:, None]).unflatten(-1, (self.lmax + 1, -1))
+        terms = weights.index_select(1, self.degrees) * edges.harmonics[:, :, None]
+        return segment_sum(terms, edges.receiver, edges.num_atoms)
+
+
+@dataclass(frozen=True)
+class ForceEncoding:
+    """What a DeNS model is told about a corrupted structure.
+
+    Attributes:
+        forces: ``[N, 3]`` eV/Å, forces on the atoms of the structure before it was corrupted.
+        mask: ``[N]`` bool, atoms that were moved; the others are not encoded.
+    """
+
+    forces: Tensor
+    mask: Tensor
+
+
+class ForceEmbedding(nn.Module):
+    """Encode forces as harmonics of their direction times their length over √3 (DeNS, arXiv 2403.09549, eq. 6)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.lmax = config.lmax
+        self.linear = SO3Linear(config.lmax, 1, config.channels)
+
+    def forward(self, encoding: ForceEncoding) -> Tensor:
+        """``[N, (lmax + 1)², channels]``, exactly zero on atoms outside the mask."""
+        from e3nn.o3 import spherical_harmonics
+
+        length = encoding.forces.norm(dim=-1, keepdim=True)
+        harmonics = spherical_harmonics(list(range(self.lmax + 1)), encoding.forces, True, "component")
+        encoded = self.linear((harmonics * length / 3**0.5)[:, :, None])
+        return encoded * encoding.mask[:, None, None]

@@ -1,0 +1,40 @@
+"""Feed-forward network on the sphere around each atom."""
+
+import torch
+from torch import Tensor, nn
+
+from equical.model.linear import SO3Linear
+from equical.so3.sphere_grid import sphere_grid
+
+__all__ = ["FeedForward"]
+
+
+class FeedForward(nn.Module):
+    """Point-wise SwiGLU on a grid around each atom, next to a SwiGLU of its invariants (EquiformerV3)."""
+
+    to_grid: Tensor
+    from_grid: Tensor
+
+    def __init__(self, lmax: int, channels: int, hidden: int, resolution: tuple[int, int] | None):
+        super().__init__()
+        self.so3_linear_1 = SO3Linear(lmax, channels, hidden)
+        self.scalar_linear = nn.Linear(channels, 2 * hidden)
+        self.gate_linear = nn.Linear(channels, hidden)
+        self.grid_linear_1 = nn.Linear(hidden, 2 * hidden, bias=False)
+        self.grid_linear_2 = nn.Linear(hidden, hidden, bias=False)
+        self.so3_linear_2 = SO3Linear(lmax, hidden, channels)
+        grid = sphere_grid(lmax, None, resolution)
+        self.register_buffer("to_grid", grid.to_grid, persistent=False)
+        self.register_buffer("from_grid", grid.from_grid, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, (lmax + 1)², channels]``, same shape out."""
+        invariants = x[:, 0]
+        first, second = self.scalar_linear(invariants).chunk(2, dim=-1)
+        gate = torch.sigmoid(self.gate_linear(invariants))
+        signal = torch.matmul(self.to_grid, self.so3_linear_1(x))
+        left, right = self.grid_linear_1(signal).chunk(2, dim=-1)
+        signal = self.grid_linear_2(left * gate[:, None, :] * right)
+        y = torch.matmul(self.from_grid, signal)
+        y = torch.cat([y[:, :1] + (nn.functional.silu(first) * second)[:, None, :], y[:, 1:]], dim=1)
+        return self.so3_linear_2(y)

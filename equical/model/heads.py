@@ -1,0 +1,73 @@
+"""What is read off the final features: energies and, in direct models, forces and stresses."""
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+
+from equical.model.attention import GraphAttention
+from equical.model.config import ModelConfig
+from equical.model.edges import EdgeFeatures
+from equical.model.linear import SO3Linear
+from equical.so3.coefficients import degree_of
+
+__all__ = ["EnergyHead", "StressHead", "VectorHead"]
+
+
+class EnergyHead(nn.Module):
+    """Energy of each atom from its invariants."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.linear_1 = nn.Linear(config.channels, config.ffn_hidden)
+        self.linear_2 = nn.Linear(config.ffn_hidden, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, (lmax + 1)², channels]`` to ``[N]``."""
+        return self.linear_2(nn.functional.silu(self.linear_1(x[:, 0]))).squeeze(-1)
+
+
+class VectorHead(nn.Module):
+    """A vector on each atom from one more attention with gates: forces of a direct model, noise of a DeNS model."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.attention = GraphAttention(config, 1, "gate")
+
+    def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+        """``[N, (lmax + 1)², channels]`` to ``[N, 3]`` along x, y, z."""
+        return self.attention(x, edges)[:, 1:4, 0]
+
+
+class StressHead(nn.Module):
+    """A symmetric tensor on each atom, whose mean over a structure is its stress."""
+
+    degrees: Tensor
+    basis: Tensor
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.lmax, self.hidden = config.lmax, config.ffn_hidden
+        self.gate_linear = nn.Linear(config.channels, config.lmax * config.ffn_hidden)
+        self.so3_linear_1 = SO3Linear(config.lmax, config.channels, config.ffn_hidden)
+        self.so3_linear_2 = SO3Linear(config.lmax, config.ffn_hidden, 1)
+        self.register_buffer("degrees", torch.tensor(degree_of(config.lmax)[1:]) - 1, persistent=False)
+        self.register_buffer("basis", _symmetric_tensor_basis(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, (lmax + 1)², channels]`` to ``[N, 3, 3]``."""
+        gates = torch.sigmoid(self.gate_linear(x[:, 0])).unflatten(-1, (self.lmax, self.hidden))
+        y = self.so3_linear_1(x)
+        y = torch.cat([nn.functional.silu(y[:, :1]), y[:, 1:] * gates.index_select(1, self.degrees)], dim=1)
+        return torch.einsum("nk,kab->nab", self.so3_linear_2(y)[:, :9, 0], self.basis)
+
+
+def _symmetric_tensor_basis() -> Tensor:
+    """``[9, 3, 3]``: orthonormal tensors that turn like the harmonics of degree 0, 1 (none is symmetric) and 2."""
+    basis = torch.zeros(9, 3, 3, dtype=torch.float64)
+    basis[0] = torch.eye(3, dtype=torch.float64) / sqrt(3)
+    for row, (a, b) in ((4, (0, 2)), (5, (0, 1)), (7, (1, 2))):
+        basis[row, a, b] = basis[row, b, a] = 1 / sqrt(2)
+    basis[6] = torch.diag(torch.tensor([-1.0, 2.0, -1.0], dtype=torch.float64)) / sqrt(6)
+    basis[8] = torch.diag(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)) / sqrt(2)
+    return basis

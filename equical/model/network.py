@@ -1,0 +1,105 @@
+"""The network, from edge vectors to energies; dimensionless inside."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from equical.model.block import TransformerBlock
+from equical.model.config import ModelConfig
+from equical.model.edges import edge_features
+from equical.model.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEmbedding, ForceEncoding
+from equical.model.heads import EnergyHead, StressHead, VectorHead
+from equical.model.norm import MergedLayerNorm
+from equical.model.radial import GaussianBasis
+
+__all__ = ["Equiformer", "NetworkOutput"]
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """What the heads say, in the network's own units.
+
+    Attributes:
+        energy: ``[N]`` for each atom.
+        forces: ``[N, 3]`` of a direct model.
+        stress: ``[N, 3, 3]`` of a direct model; the mean over a structure is its stress.
+        noise: ``[N, 3]`` of a DeNS model that was given a force encoding.
+    """
+
+    energy: Tensor
+    forces: Tensor | None = None
+    stress: Tensor | None = None
+    noise: Tensor | None = None
+
+
+class Equiformer(nn.Module):
+    """EquiformerV3: embed, attend, feed forward, read off (arXiv 2604.09130, fig. 2)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.basis = GaussianBasis(config.cutoff, config.num_radial)
+        self.atom_embedding = AtomEmbedding(config)
+        self.edge_degree_embedding = EdgeDegreeEmbedding(config)
+        self.force_embedding = ForceEmbedding(config) if config.denoising else None
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.num_layers))
+        self.norm = MergedLayerNorm(config.lmax, config.channels)
+        self.energy_head = EnergyHead(config)
+        self.force_head = None if config.conservative else VectorHead(config)
+        self.stress_head = None if config.conservative or not config.direct_stress else StressHead(config)
+        self.noise_head = VectorHead(config) if config.denoising else None
+        _scale_merged_branches(self)
+
+    def forward(
+        self, numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor, encoding: ForceEncoding | None = None
+    ) -> NetworkOutput:
+        """Evaluate all heads.
+
+        Args:
+            numbers: ``[N]`` atomic numbers.
+            vectors: ``[E, 3]`` Å, from receiver to sender.
+            sender, receiver: ``[E]`` atoms of each edge.
+            encoding: forces of a corrupted structure, for DeNS models only.
+        """
+        config = self.config
+        edges = edge_features(
+            numbers,
+            vectors,
+            sender,
+            receiver,
+            basis=self.basis,
+            cutoff=config.cutoff,
+            lmax=config.lmax,
+            mmax=config.mmax,
+            envelope=config.envelope,
+        )
+        x = self.atom_embedding(numbers) + self.edge_degree_embedding(edges)
+        if encoding is not None:
+            assert self.force_embedding is not None
+            x = x + self.force_embedding(encoding)
+        for block in self.blocks:
+            x = block(x, edges)
+        x = self.norm(x)
+        return NetworkOutput(
+            energy=self.energy_head(x) / config.avg_num_nodes,
+            forces=None if self.force_head is None else self.force_head(x, edges),
+            stress=None if self.stress_head is None else self.stress_head(x),
+            noise=None if self.noise_head is None or encoding is None else self.noise_head(x, edges),
+        )
+
+
+@torch.no_grad()
+def _scale_merged_branches(network: Equiformer) -> None:
+    """Start as published where a sphere product and an invariant branch meet on degree zero: each with half the variance."""
+    for linear in network.modules():
+        if isinstance(linear, nn.Linear) and linear.bias is not None:
+            linear.bias.zero_()
+            bound = linear.in_features**-0.5
+            linear.weight.uniform_(-bound, bound)
+    for block in network.blocks:
+        assert isinstance(block, TransformerBlock)
+        block.feedforward.so3_linear_2.weight[0] *= 0.5**0.5
+        if network.config.edge_activation == "swiglu_s2":
+            rows = network.config.attention_hidden
+            block.attention.so2_linear_2.linear_m0.weight[:rows] *= 0.5**0.5
