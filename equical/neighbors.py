@@ -1,0 +1,217 @@
+"""Neighbour lists: every pair of atoms, periodic images included, closer than the cutoff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equical.errors import InputError
+
+__all__ = ["BACKENDS", "COINCIDENT", "NeighborList", "neighbor_list"]
+
+COINCIDENT = 1e-3
+"""Two atoms closer than this (Å) are taken for a mistake in the input."""
+
+MOST_IMAGES = 1e6
+"""A cell with more images of itself within the cutoff than this is a mistake in the input (0.1 Å, say, instead of 1 nm)."""
+
+FARTHEST = 1e9
+"""Coordinates beyond this (Å) have too few digits left to tell neighbours apart."""
+
+# vesin 0.6 shrinks its grid when it would have more bins than this, and divides by zero if an axis is left with none.
+VESIN_BINS = 1e5
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NeighborList:
+    """Directed edges j → i, sorted by receiver, then sender, then shift; every pair appears in both directions.
+
+    The vector of an edge is ``positions[sender] + shift @ cell - positions[receiver]``. This holds for the positions
+    as they were given, wherever they lie with respect to the cell.
+
+    Attributes:
+        receiver: ``[E]`` int64, ascending.
+        sender: ``[E]`` int64.
+        shift: ``[E, 3]`` int64, lattice vectors added to the sender; zero along non-periodic directions.
+    """
+
+    receiver: Integers
+    sender: Integers
+    shift: Integers
+
+    def __len__(self) -> int:
+        return len(self.receiver)
+
+
+def neighbor_list(
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, backend: str = "vesin"
+) -> NeighborList:
+    """All pairs of atoms closer than ``cutoff``, for any cell.
+
+    Small cells (an atom may be its own neighbour, many times over), skewed and left-handed ones, any mix of periodic
+    and open directions, no cell at all, and atoms far outside the cell are all complete. Lattice vectors along open
+    directions are not looked at.
+
+    Args:
+        positions: ``[N, 3]`` Å.
+        cell: ``[3, 3]`` Å, rows are lattice vectors.
+        pbc: ``[3]`` bool, periodicity along each lattice vector.
+        cutoff: Å.
+        backend: ``"vesin"``, or ``"ase"`` (slower, the reference).
+
+    Raises:
+        InputError: for positions or lattice vectors that are not finite, periodic lattice vectors that span no
+            volume, coincident atoms, or an unknown backend.
+    """
+    if backend not in BACKENDS:
+        raise InputError(f"Unknown neighbour list backend {backend!r}; choose one of {', '.join(BACKENDS)}.")
+    if not (np.isfinite(cutoff) and cutoff > 0):
+        raise InputError(f"The cutoff must be a positive length in Å, not {cutoff}.")
+    points = _checked_positions(positions)
+    periodic = np.array(np.broadcast_to(np.asarray(pbc, dtype=bool), 3))
+    lattice = _complete_cell(np.asarray(cell, dtype=np.float64), periodic)
+    lattice, operation = _reduce(lattice, periodic)
+    _refuse_crushed(lattice, periodic, cutoff)
+    receiver, sender, shift, distance = BACKENDS[backend](points, lattice, periodic, cutoff)
+    shift = shift @ operation
+    _refuse_coincident(receiver, sender, shift, distance)
+    order = _order(receiver, sender, shift, len(points))
+    return NeighborList(receiver[order], sender[order], shift[order])
+
+
+def _checked_positions(positions: ArrayLike) -> Floats:
+    points = np.ascontiguousarray(positions, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3:
+        raise InputError(f"Positions must have the shape [N, 3], not {list(points.shape)}.")
+    bad = np.flatnonzero(~(np.abs(points) < FARTHEST).all(axis=1))  # true of NaN too
+    if len(bad):
+        x, y, z = points[bad[0]]
+        raise InputError(
+            f"Atom {bad[0]} has the position ({x:g}, {y:g}, {z:g}): positions must be finite and below {FARTHEST:g} Å"
+            f" ({len(bad)} of {len(points)} atoms are affected)."
+        )
+    return points
+
+
+def _complete_cell(cell: Floats, periodic: NDArray[np.bool_]) -> Floats:
+    """Replace lattice vectors of open directions by unit vectors orthogonal to the periodic ones.
+
+    What stands there (zeros, a box edge, a vector within the plane of a slab) has no meaning for the list, whose
+    shifts are zero along these directions, but would spoil the inverse of the cell.
+    """
+    if cell.shape != (3, 3):
+        raise InputError(f"The cell must have the shape [3, 3], not {list(cell.shape)}.")
+    rows = cell[periodic]
+    if not np.isfinite(rows).all():
+        raise InputError("The cell has lattice vectors that are not finite numbers.")
+    lengths = np.linalg.norm(rows, axis=1)
+    # The rows of `basis` beyond the rank span the orthogonal complement.
+    _, spans, basis = np.linalg.svd(rows / np.maximum(lengths, np.finfo(float).tiny)[:, None])
+    if spans.size and spans.min() < 1e-8:
+        axes = ", ".join("abc"[axis] for axis in np.flatnonzero(periodic))
+        raise InputError(
+            f"The periodic cell has no volume: the lattice vectors along its periodic directions ({axes}) are zero or"
+            " linearly dependent; correct the cell, or set pbc to False."
+        )
+    completed = np.empty((3, 3))
+    completed[periodic] = rows
+    completed[~periodic] = basis[len(rows) :]
+    return completed
+
+
+def _heights(cell: Floats) -> Floats:
+    """Distance between opposite faces of the cell along each lattice vector, Å."""
+    return 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+
+
+def _reduce(cell: Floats, periodic: NDArray[np.bool_]) -> tuple[Floats, Integers]:
+    """A compact cell of the same lattice, and the whole-number matrix with ``reduced = operation @ cell``.
+
+    A strongly skewed cell is thin, and its list would need thousands of images. A shift S of the reduced cell is the
+    shift ``S @ operation`` of the original one, so nothing else changes.
+    """
+    # A Minkowski-reduced cell has at most twice the volume as product of its edges; below that there is nothing to gain.
+    if np.prod(np.linalg.norm(cell, axis=1)) <= 2.5 * abs(np.linalg.det(cell)):
+        return cell, np.eye(3, dtype=np.int64)
+    from ase.geometry import minkowski_reduce  # noqa: PLC0415  (rarely needed, slow to import)
+
+    reduced, operation = minkowski_reduce(cell, pbc=periodic)
+    return np.asarray(reduced), np.asarray(operation).astype(np.int64)
+
+
+def _refuse_crushed(cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> None:
+    images = np.prod(1 + 2 * cutoff / _heights(cell)[periodic])
+    if images > MOST_IMAGES:
+        raise InputError(
+            f"The periodic cell is too thin: about {images:.0e} images of it lie within the cutoff of {cutoff:g} Å;"
+            " check that the cell is in Å."
+        )
+
+
+def _refuse_coincident(receiver: Integers, sender: Integers, shift: Integers, distance: Floats) -> None:
+    if not len(distance) or distance.min() >= COINCIDENT:
+        return
+    closest = distance.argmin()
+    i, j, image = receiver[closest], sender[closest], shift[closest]
+    where = f" (image {tuple(image.tolist())})" if image.any() else ""
+    raise InputError(
+        f"Atoms {i} and {j}{where} coincide: they are {distance[closest]:.1e} Å apart, closer than {COINCIDENT:g} Å;"
+        " remove one of them or correct its position."
+    )
+
+
+def _order(receiver: Integers, sender: Integers, shift: Integers, num_atoms: int) -> NDArray[np.intp]:
+    """The permutation that sorts by receiver, sender and shift."""
+    if not len(receiver):
+        return np.empty(0, dtype=np.intp)
+    lowest = shift.min(axis=0)
+    spans = shift.max(axis=0) - lowest + 1
+    if num_atoms**2 * np.prod(spans.astype(float)) > 2**62:  # one whole number does not hold the five keys
+        return np.lexsort((shift[:, 2], shift[:, 1], shift[:, 0], sender, receiver))
+    x, y, z = (shift - lowest).T
+    return np.argsort((((receiver * num_atoms + sender) * spans[0] + x) * spans[1] + y) * spans[2] + z)
+
+
+Pairs = tuple[Integers, Integers, Integers, Floats]
+
+
+def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+    if len(points) and _grid_bins(points, cell, periodic, cutoff) > VESIN_BINS:
+        return _ase_pairs(points, cell, periodic, cutoff)
+    from vesin import NeighborList as VesinList  # noqa: PLC0415  (loads a shared library)
+
+    # Threads would only compete with the network's for the cores: the list takes a thousandth of the network's time.
+    builder = VesinList(cutoff=cutoff, full_list=True, n_threads=1)
+    # Whole lattice vectors are taken off here because vesin keeps shifts in 32 bits.
+    offset = np.where(periodic, np.floor(points @ np.linalg.inv(cell)), 0.0)
+    pairs, shift, distance = builder.compute(points - offset @ cell, cell, periodic, "PSd")
+    receiver, sender = pairs.astype(np.int64).T
+    whole = offset.astype(np.int64)
+    return receiver, sender, shift + whole[receiver] - whole[sender], distance
+
+
+def _grid_bins(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> float:
+    """Number of bins as large as the cutoff that a grid over the cell, or the extent of the atoms, would have."""
+    fractional = points @ np.linalg.inv(cell)
+    extent = np.where(periodic, 1.0, np.ptp(fractional, axis=0))
+    return float(np.prod(np.maximum(extent * _heights(cell) / cutoff, 1.0)))
+
+
+def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+    from ase.neighborlist import primitive_neighbor_list  # noqa: PLC0415  (slow to import)
+
+    receiver, sender, shift, distance = primitive_neighbor_list("ijSd", periodic, cell, points, cutoff)
+    return receiver.astype(np.int64), sender.astype(np.int64), shift.astype(np.int64), distance
+
+
+BACKENDS: dict[str, Callable[[Floats, Floats, NDArray[np.bool_], float], Pairs]] = {
+    "vesin": _vesin_pairs,
+    "ase": _ase_pairs,
+}
+"""Builders of the list by name."""
