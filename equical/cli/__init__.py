@@ -1,0 +1,92 @@
+"""The ``equical`` command: one file per subcommand, imported only when it is called.
+
+Exit codes are 0 for success, 2 where a run ended without converging, and 1 for an error, which is one line on standard
+error (with ``--debug`` also the traceback); 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from equical import InputError, __version__
+
+__all__ = ["main"]
+
+MODULES = {
+    "relax": "equical.cli.relax",
+    "md": "equical.cli.md",
+    "eos": "equical.cli.eos",
+    "elastic": "equical.cli.elastic",
+    "phonon": "equical.cli.phonon",
+    "adsorb": "equical.cli.adsorb",
+    "train": "equical.cli.train",
+    "finetune": "equical.cli.finetune",
+    "eval": "equical.cli.eval",
+    "data": "equical.cli.data",
+    "model": "equical.cli.model",
+    "convert": "equical.cli.convert",
+    "check": "equical.cli.check",
+    "bench": "equical.cli.bench",
+}
+
+
+class LazyGroup(click.Group):
+    """Finds each command in its own module, and turns every exception into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name, module in MODULES.items() if find_spec(module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        members = vars(import_module(MODULES[cmd_name])).values()
+        return next(item for item in members if isinstance(item, click.Command) and item.name == cmd_name)
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command line; errors end the process here, and nowhere else."""
+        args = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(args, "equical", *rest, **extra | {"standalone_mode": False})
+        except Exception as error:
+            if "--debug" in args:
+                traceback.print_exc()
+            message, code = _describe(error)
+            click.echo(f"equical: {message}", err=True)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _describe(error: Exception) -> tuple[str, int]:
+    """One line that says what went wrong and what to do, and the exit code."""
+    if isinstance(error, click.Abort):
+        return "interrupted", 130
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"error: {_one_line(error.format_message())} (see '{error.ctx.command_path} --help')", 1
+    if isinstance(error, click.ClickException):
+        return f"error: {_one_line(error.format_message())}", 1
+    if isinstance(error, InputError):
+        return f"error: {_one_line(str(error))}", 1
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return f"error: {error.strerror or _one_line(str(error))}{where}", 1
+    what = f"{type(error).__name__}: {_one_line(str(error))}"
+    return f"error: unexpected {what} (run again with --debug for the traceback)", 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """An equivariant-transformer force field and what one does with it.
+
+    Every command takes --help.
+    """

@@ -1,0 +1,78 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from equical.calculator import EquiCalc
+
+__all__ = [
+    "calculator_options",
+    "debug_option",
+    "finish",
+    "make_calculator",
+    "output_options",
+    "resume_option",
+    "structure_argument",
+    "write_option",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+structure_argument = click.argument("structure", type=click.Path(path_type=Path))
+
+model_option = click.option(
+    "--model", default="metals-pbe", show_default=True, metavar="NAME|DIR", help="A shipped model or a model folder."
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, help="auto (a GPU where there is one), cpu or cuda[:N]."
+)
+dtype_option = click.option(
+    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True, help="Precision."
+)
+output_option = click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the results.  [default: ./<command>-<name of the structure>]",
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+resume_option = click.option("--resume", is_flag=True, help="Go on from where a run in the same folder stopped.")
+write_option = click.option(
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the final structure here, in any format ASE writes.",
+)
+debug_option = click.option(  # looked for by the group, which reports all errors
+    "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
+)
+
+
+def calculator_options(command: Command) -> Command:
+    """Add ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
+    return model_option(device_option(dtype_option(command)))
+
+
+def output_options(command: Command) -> Command:
+    """Add ``--output``, ``--overwrite``, ``--quiet`` and ``--debug`` (the last is no argument of the command)."""
+    return output_option(overwrite_option(quiet_option(debug_option(command))))
+
+
+def make_calculator(model: str, device: str, dtype: str) -> EquiCalc:
+    """The calculator that the options ask for."""
+    from equical.calculator import EquiCalc
+
+    return EquiCalc(model, device=device, dtype=dtype)
+
+
+def finish(converged: bool) -> NoReturn:
+    """End a command: exit code 0 where the run converged, 2 where it did not."""
+    sys.exit(0 if converged else 2)
