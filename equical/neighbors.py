@@ -16,7 +16,7 @@ COINCIDENT = 1e-3
 """Two atoms closer than this (Å) are taken for a mistake in the input."""
 
 MOST_IMAGES = 1e6
-"""A cell with more images of itself within the cutoff than this is a mistake in the input (0.1 Å, say, instead of 1 nm)."""
+"""A cell with more images of itself within the cutoff than this is a mistake in the input: nm for Å, say."""
 
 FARTHEST = 1e9
 """Coordinates beyond this (Å) have too few digits left to tell neighbours apart."""
@@ -136,10 +136,10 @@ def _reduce(cell: Floats, periodic: NDArray[np.bool_]) -> tuple[Floats, Integers
     A strongly skewed cell is thin, and its list would need thousands of images. A shift S of the reduced cell is the
     shift ``S @ operation`` of the original one, so nothing else changes.
     """
-    # A Minkowski-reduced cell has at most twice the volume as product of its edges; below that there is nothing to gain.
+    # The product of the edges of a Minkowski-reduced cell is at most twice its volume: nothing to gain below that.
     if np.prod(np.linalg.norm(cell, axis=1)) <= 2.5 * abs(np.linalg.det(cell)):
         return cell, np.eye(3, dtype=np.int64)
-    from ase.geometry import minkowski_reduce  # noqa: PLC0415  (rarely needed, slow to import)
+    from ase.geometry import minkowski_reduce  # rarely needed, slow to import
 
     reduced, operation = minkowski_reduce(cell, pbc=periodic)
     return np.asarray(reduced), np.asarray(operation).astype(np.int64)
@@ -184,7 +184,7 @@ Pairs = tuple[Integers, Integers, Integers, Floats]
 def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
     if len(points) and _grid_bins(points, cell, periodic, cutoff) > VESIN_BINS:
         return _ase_pairs(points, cell, periodic, cutoff)
-    from vesin import NeighborList as VesinList  # noqa: PLC0415  (loads a shared library)
+    from vesin import NeighborList as VesinList  # loads a shared library
 
     # Threads would only compete with the network's for the cores: the list takes a thousandth of the network's time.
     builder = VesinList(cutoff=cutoff, full_list=True, n_threads=1)
@@ -204,7 +204,7 @@ def _grid_bins(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff
 
 
 def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
-    from ase.neighborlist import primitive_neighbor_list  # noqa: PLC0415  (slow to import)
+    from ase.neighborlist import primitive_neighbor_list  # slow to import
 
     receiver, sender, shift, distance = primitive_neighbor_list("ijSd", periodic, cell, points, cutoff)
     return receiver.astype(np.int64), sender.astype(np.int64), shift.astype(np.int64), distance
