@@ -141,12 +141,14 @@ def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atom
 
 
 def snapshot(atoms: Atoms) -> Atoms:
-    """A copy of ``atoms`` that keeps the results already computed for it, and nothing of its calculator."""
+    """A copy of ``atoms`` that keeps the standard results already computed for it, and nothing of its calculator."""
+    from ase.calculators.calculator import all_properties
     from ase.calculators.singlepoint import SinglePointCalculator
 
     copy = atoms.copy()
     if atoms.calc is not None and not atoms.calc.calculation_required(atoms, ["energy"]):
-        known = {name: value for name, value in atoms.calc.results.items() if value is not None}
+        results = atoms.calc.results
+        known = {name: results[name] for name in all_properties if results.get(name) is not None}
         copy.calc = SinglePointCalculator(copy, **known)
     return copy
 
