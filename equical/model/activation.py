@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from equical.model.joints import cut, join
+from equical.model.linear import add_invariants
+from equical.model.sphere_product import sphere_product
 from equical.so3.coefficients import edge_degrees
 from equical.so3.sphere_grid import sphere_grid
 
@@ -26,19 +29,16 @@ class SphereProduct(nn.Module):
     def __init__(self, lmax: int, mmax: int, channels: int, resolution: tuple[int, int] | None):
         super().__init__()
         self.channels = channels
-        self.input_channels, self.num_scalars = 2 * channels, 3 * channels
+        self.num_signals, self.num_scalars = 2, 3 * channels
         grid = sphere_grid(lmax, mmax, resolution)
         self.register_buffer("to_grid", grid.to_grid, persistent=False)
         self.register_buffer("from_grid", grid.from_grid, persistent=False)
 
-    def forward(self, x: Tensor, scalars: Tensor) -> Tensor:
-        """Coefficients ``[E, S, 2·channels]`` and invariants ``[E, 3·channels]`` to ``[E, S, channels]``."""
-        first, second, gate = scalars.split(self.channels, dim=1)
-        signal = torch.matmul(self.to_grid, x)
-        product = signal[..., : self.channels] * signal[..., self.channels :]
-        y = torch.matmul(self.from_grid, product) * torch.sigmoid(gate)[:, None, :]
-        invariant = nn.functional.silu(first) * second
-        return torch.cat([y[:, :1] + invariant[:, None, :], y[:, 1:]], dim=1)
+    def forward(self, scalars: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Invariants ``[E, 3·channels]`` and two signals ``[E, S, channels]`` to one."""
+        first, second, gate = cut(scalars, [self.channels] * 3, dim=1)
+        y = sphere_product(x, y, self.to_grid, self.from_grid) * torch.sigmoid(gate)[:, None, :]
+        return add_invariants(y, nn.functional.silu(first) * second)
 
 
 class GateActivation(nn.Module):
@@ -49,11 +49,12 @@ class GateActivation(nn.Module):
     def __init__(self, lmax: int, mmax: int, channels: int):
         super().__init__()
         self.lmax, self.channels = lmax, channels
-        self.input_channels, self.num_scalars = channels, lmax * channels
+        self.num_signals, self.num_scalars = 1, lmax * channels
         higher = [degree - 1 for degree in edge_degrees(lmax, mmax)[1:]]
         self.register_buffer("gate_index", torch.tensor(higher), persistent=False)
 
-    def forward(self, x: Tensor, scalars: Tensor) -> Tensor:
-        """Coefficients ``[E, S, channels]`` and gates ``[E, lmax·channels]`` to ``[E, S, channels]``."""
+    def forward(self, scalars: Tensor, x: Tensor) -> Tensor:
+        """Gates ``[E, lmax·channels]`` and a signal ``[E, S, channels]`` to ``[E, S, channels]``."""
         gates = torch.sigmoid(scalars).view(-1, self.lmax, self.channels).index_select(1, self.gate_index)
-        return torch.cat([nn.functional.silu(x[:, :1]), x[:, 1:] * gates], dim=1)
+        invariants, rest = cut(x, [1, x.shape[1] - 1], dim=1)
+        return join([nn.functional.silu(invariants), rest * gates], dim=1)

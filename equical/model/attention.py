@@ -7,7 +7,9 @@ from torch import Tensor, nn
 
 from equical.model.activation import GateActivation, SphereProduct, smooth_leaky_relu
 from equical.model.config import ModelConfig
+from equical.model.degree_scale import scale_degrees
 from equical.model.edges import EdgeFeatures
+from equical.model.joints import cut, join
 from equical.model.linear import SO2Linear, SO3Linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import gather, segment_max, segment_sum
@@ -37,8 +39,8 @@ class GraphAttention(nn.Module):
             self.activation = GateActivation(lmax, mmax, hidden)
         self.alpha_width = config.num_heads * config.alpha_channels
         inputs = config.channels if config.merge == "add" else 2 * config.channels
-        extra = self.alpha_width + self.activation.num_scalars
-        self.so2_linear_1 = SO2Linear(lmax, mmax, inputs, self.activation.input_channels, extra)
+        extra, signals = self.alpha_width + self.activation.num_scalars, self.activation.num_signals
+        self.so2_linear_1 = SO2Linear(lmax, mmax, inputs, hidden, extra, signals)
         self.so2_linear_2 = SO2Linear(lmax, mmax, hidden, config.num_heads * config.value_channels)
         self.alpha_norm = nn.LayerNorm(config.alpha_channels)
         self.alpha_dot = nn.Parameter(torch.empty(config.num_heads, config.alpha_channels))
@@ -48,11 +50,12 @@ class GraphAttention(nn.Module):
     def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
         message = self._message(x, edges)
-        scalars, hidden = self.so2_linear_1(torch.bmm(edges.into_frame, message))
-        value = self.so2_linear_2(self.activation(hidden, scalars[:, self.alpha_width :]))[1]
-        weight = self._attention_weight(scalars[:, : self.alpha_width], edges)
+        invariants, *signals = self.so2_linear_1(torch.bmm(edges.rotations.into_frame, message))
+        features, scalars = cut(invariants, [self.alpha_width, self.activation.num_scalars], dim=1)
+        value = self.so2_linear_2(self.activation(scalars, *signals))[1]
+        weight = self._attention_weight(features, edges)
         value = value.unflatten(-1, (self.heads, -1)) * weight[:, None, :, None]
-        value = torch.bmm(edges.out_of_frame, value.flatten(2))
+        value = torch.bmm(edges.rotations.out_of_frame, value.flatten(2))
         return self.projection(segment_sum(value, edges.receiver, edges.num_atoms))
 
     def _message(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
@@ -61,9 +64,9 @@ class GraphAttention(nn.Module):
         sender, receiver = gather(x, edges.sender), gather(x, edges.receiver)
         weights = weights.unflatten(-1, (self.lmax + 1, -1))
         if self.merge == "concat":
-            return _scale_degrees(torch.cat([sender, receiver], dim=-1), weights)
-        for_sender, for_receiver = weights.chunk(2, dim=-1)
-        return _scale_degrees(sender, for_sender) + _scale_degrees(receiver, for_receiver)
+            return scale_degrees(join([sender, receiver], dim=-1), weights)
+        for_sender, for_receiver = cut(weights, [x.shape[2]] * 2, dim=-1)
+        return scale_degrees(sender, for_sender) + scale_degrees(receiver, for_receiver)
 
     def _attention_weight(self, features: Tensor, edges: EdgeFeatures) -> Tensor:
         """Softmax over the edges of a receiver, faded by the envelope: ``[E, heads]``."""
@@ -75,8 +78,3 @@ class GraphAttention(nn.Module):
         total = segment_sum(unnormalised, edges.receiver, edges.num_atoms) + self.eps
         return unnormalised * envelope / gather(total, edges.receiver)
 
-
-def _scale_degrees(x: Tensor, weights: Tensor) -> Tensor:
-    """Multiply all orders of degree l of ``x [E, (lmax + 1)², C]`` by ``weights [E, lmax + 1, C]``."""
-    parts = [x[:, l * l : (l + 1) ** 2] * weights[:, l : l + 1] for l in range(weights.shape[1])]
-    return torch.cat(parts, dim=1)

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 
 from equical.model.radial import GaussianBasis, polynomial_envelope
-from equical.so3.coefficients import degree_of, edge_rescale
 from equical.so3.frames import edge_frames
-from equical.so3.harmonics import spherical_harmonics
-from equical.so3.wigner import edge_wigner
+from equical.so3.wigner import EdgeRotations, edge_rotations
 
 __all__ = ["EdgeFeatures", "edge_features"]
 
@@ -24,9 +22,7 @@ class EdgeFeatures:
         distance: ``[E]`` Å.
         envelope: ``[E]`` smooth cutoff, zero at and beyond the cutoff; ones if the model has none.
         basis: ``[E, num_radial]`` Gaussians of the distance.
-        harmonics: ``[E, (lmax + 1)²]`` what the m = 0 coefficients of an edge become on atoms, per unit of coefficient.
-        into_frame: ``[E, S, (lmax + 1)²]`` from atoms' coefficients to the edge's.
-        out_of_frame: ``[E, (lmax + 1)², S]`` the way back, making up for dropped orders.
+        rotations: between the coefficients of atoms and those of edges.
     """
 
     numbers: Tensor
@@ -35,9 +31,7 @@ class EdgeFeatures:
     distance: Tensor
     envelope: Tensor
     basis: Tensor
-    harmonics: Tensor
-    into_frame: Tensor
-    out_of_frame: Tensor
+    rotations: EdgeRotations
 
     @property
     def num_atoms(self) -> int:
@@ -59,11 +53,6 @@ def edge_features(
     """Edge features from edge vectors ``[E, 3]`` (Å, from receiver to sender); differentiable in the vectors."""
     distance = vectors.square().sum(dim=-1).sqrt()
     direction = vectors / distance[:, None]
-    into_frame = edge_wigner(edge_frames(direction), lmax, mmax)
-    rescale = torch.tensor(edge_rescale(lmax, mmax), dtype=vectors.dtype, device=vectors.device)
-    # Rotating (l, 0) out of the edge frame gives Y_lm(u)/√(2l+1); no Wigner matrix is needed for it.
-    per_degree = [1 / (2 * min(degree, mmax) + 1) ** 0.5 for degree in degree_of(lmax)]
-    harmonics = spherical_harmonics(direction, lmax) * vectors.new_tensor(per_degree)
     return EdgeFeatures(
         numbers=numbers,
         sender=sender,
@@ -71,7 +60,5 @@ def edge_features(
         distance=distance,
         envelope=polynomial_envelope(distance, cutoff) if envelope else torch.ones_like(distance),
         basis=basis(distance),
-        harmonics=harmonics,
-        into_frame=into_frame,
-        out_of_frame=(into_frame * rescale[:, None]).transpose(1, 2),
+        rotations=edge_rotations(edge_frames(direction), lmax, mmax),
     )

@@ -10,15 +10,15 @@ from equical.model.edges import EdgeFeatures
 from equical.model.linear import SO3Linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import segment_sum
-from equical.so3.coefficients import degree_of
+from equical.model.v2.config import EquiformerV2Config
 
-__all__ = ["AtomEmbedding", "EdgeDegreeEmbedding", "ForceEmbedding", "ForceEncoding"]
+__all__ = ["AtomEmbedding", "EdgeDegreeEmbedding", "ForceEmbedding", "ForceEncoding", "force_harmonics"]
 
 
 class AtomEmbedding(nn.Module):
     """A learned vector for each element, on degree zero."""
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig | EquiformerV2Config):
         super().__init__()
         self.coefficients = (config.lmax + 1) ** 2
         self.table = nn.Embedding(config.max_elements, config.channels)
@@ -32,21 +32,17 @@ class AtomEmbedding(nn.Module):
 class EdgeDegreeEmbedding(nn.Module):
     """What the neighbours look like from an atom: harmonics of their directions with learned radial weights."""
 
-    degrees: Tensor
-
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig | EquiformerV2Config):
         super().__init__()
         self.lmax, self.avg_degree = config.lmax, config.avg_degree
         outputs = (config.lmax + 1) * config.channels
         self.radial = RadialMLP(config.num_radial, config.edge_channels, outputs, config.max_elements)
-        self.register_buffer("degrees", torch.tensor(degree_of(config.lmax)), persistent=False)
 
     def forward(self, edges: EdgeFeatures) -> Tensor:
         """Sum over the edges of each atom: ``[N, (lmax + 1)², channels]``."""
         weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
         weights = (weights * (edges.envelope / self.avg_degree)[:, None]).unflatten(-1, (self.lmax + 1, -1))
-        terms = weights.index_select(1, self.degrees) * edges.harmonics[:, :, None]
-        return segment_sum(terms, edges.receiver, edges.num_atoms)
+        return segment_sum(torch.bmm(edges.rotations.axial, weights), edges.receiver, edges.num_atoms)
 
 
 @dataclass(frozen=True)
@@ -72,9 +68,14 @@ class ForceEmbedding(nn.Module):
 
     def forward(self, encoding: ForceEncoding) -> Tensor:
         """``[N, (lmax + 1)², channels]``, exactly zero on atoms outside the mask."""
-        from e3nn.o3 import spherical_harmonics
-
-        length = encoding.forces.norm(dim=-1, keepdim=True)
-        harmonics = spherical_harmonics(list(range(self.lmax + 1)), encoding.forces, True, "component")
-        encoded = self.linear((harmonics * length / 3**0.5)[:, :, None])
+        encoded = self.linear(force_harmonics(encoding.forces, self.lmax))
         return encoded * encoding.mask[:, None, None]
+
+
+def force_harmonics(forces: Tensor, lmax: int) -> Tensor:
+    """Harmonics of the directions of ``forces [N, 3]`` times their lengths over √3: ``[N, (lmax + 1)², 1]``."""
+    from e3nn.o3 import spherical_harmonics
+
+    length = forces.norm(dim=-1, keepdim=True)
+    harmonics = spherical_harmonics(list(range(lmax + 1)), forces, True, "component")
+    return (harmonics * length / 3**0.5)[:, :, None]

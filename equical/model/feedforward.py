@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from equical.model.linear import SO3Linear
+from equical.model.linear import SO3Linear, add_invariants
 from equical.so3.sphere_grid import sphere_grid
 
 __all__ = ["FeedForward"]
@@ -35,6 +35,5 @@ class FeedForward(nn.Module):
         signal = torch.matmul(self.to_grid, self.so3_linear_1(x))
         left, right = self.grid_linear_1(signal).chunk(2, dim=-1)
         signal = self.grid_linear_2(left * gate[:, None, :] * right)
-        y = torch.matmul(self.from_grid, signal)
-        y = torch.cat([y[:, :1] + (nn.functional.silu(first) * second)[:, None, :], y[:, 1:]], dim=1)
+        y = add_invariants(torch.matmul(self.from_grid, signal), nn.functional.silu(first) * second)
         return self.so3_linear_2(y)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from equical.model.attention import GraphAttention
 from equical.model.config import ModelConfig
 from equical.model.edges import EdgeFeatures
+from equical.model.joints import cut, join
 from equical.model.linear import SO3Linear
 from equical.so3.coefficients import degree_of
 
@@ -57,8 +58,8 @@ class StressHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, 3, 3]``."""
         gates = torch.sigmoid(self.gate_linear(x[:, 0])).unflatten(-1, (self.lmax, self.hidden))
-        y = self.so3_linear_1(x)
-        y = torch.cat([nn.functional.silu(y[:, :1]), y[:, 1:] * gates.index_select(1, self.degrees)], dim=1)
+        invariants, rest = cut(self.so3_linear_1(x), [1, len(self.degrees)], dim=1)
+        y = join([nn.functional.silu(invariants), rest * gates.index_select(1, self.degrees)], dim=1)
         return torch.einsum("nk,kab->nab", self.so3_linear_2(y)[:, :9, 0], self.basis)
 
 

@@ -5,9 +5,10 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
+from equical.model.joints import cut, join
 from equical.so3.coefficients import degree_of
 
-__all__ = ["SO2Linear", "SO3Linear"]
+__all__ = ["SO2Linear", "SO3Linear", "add_invariants"]
 
 
 class SO3Linear(nn.Module):
@@ -26,45 +27,73 @@ class SO3Linear(nn.Module):
         """``[N, (lmax + 1)², inputs]`` to ``[N, (lmax + 1)², outputs]``."""
         weight = self.weight.index_select(0, self.degrees).transpose(1, 2)
         y = torch.bmm(x.transpose(0, 1), weight).transpose(0, 1)
-        return torch.cat([y[:, :1] + self.bias, y[:, 1:]], dim=1)
+        return add_invariants(y, self.bias)
+
+
+def add_invariants(x: Tensor, invariants: Tensor) -> Tensor:
+    """Add ``[C]`` or ``[N, C]`` to degree zero, the first row, of ``x [N, S, C]``."""
+    scalars, rest = cut(x, [1, x.shape[1] - 1], dim=1)
+    return join([scalars + invariants.unsqueeze(-2), rest], dim=1)
 
 
 class SO2Linear(nn.Module):
     """Linear map of edge coefficients that commutes with rolls about the edge (eSCN, arXiv 2302.03655, eq. 7).
 
     Orders do not mix, and +m and −m mix like the real and imaginary parts of a complex product. The m = 0 part may give
-    further invariant outputs, which come first in its weight matrix.
+    further invariant outputs, which come first in its weight matrix. Outputs may come as several signals of equal width,
+    whose channels lie side by side in the weights.
     """
 
-    def __init__(self, lmax: int, mmax: int, inputs: int, outputs: int, extra: int = 0):
+    def __init__(self, lmax: int, mmax: int, inputs: int, outputs: int, extra: int = 0, signals: int = 1):
         super().__init__()
-        self.lmax, self.inputs, self.outputs, self.extra = lmax, inputs, outputs, extra
-        self.linear_m0 = nn.Linear((lmax + 1) * inputs, extra + (lmax + 1) * outputs)
-        nn.init.uniform_(self.linear_m0.weight, -1 / sqrt(self.linear_m0.in_features), 1 / sqrt(self.linear_m0.in_features))
-        nn.init.zeros_(self.linear_m0.bias)
+        self.lmax, self.mmax, self.extra, self.signals = lmax, mmax, extra, signals
+        self.inputs, self.outputs = inputs, outputs
+        width = signals * outputs
+        self.linear_m0 = nn.Linear((lmax + 1) * inputs, extra + (lmax + 1) * width)
         self.weights = nn.ParameterList()
         for m in range(1, mmax + 1):
-            rows, columns = 2 * (lmax + 1 - m) * outputs, (lmax + 1 - m) * inputs
+            rows, columns = 2 * (lmax + 1 - m) * width, (lmax + 1 - m) * inputs
             self.weights.append(nn.Parameter(torch.empty(rows, columns).uniform_(-1, 1) / sqrt(2 * columns)))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map coefficients of edges.
 
         Args:
             x: ``[E, S, inputs]`` in order-major order.
 
         Returns:
-            The extra invariants ``[E, extra]`` and the coefficients ``[E, S, outputs]``.
+            The extra invariants ``[E, extra]`` and each output signal ``[E, S, outputs]``.
         """
-        count, flat = x.shape[0], x.reshape(x.shape[0], -1)
-        start = self.linear_m0.in_features
-        scalars = self.linear_m0(flat[:, :start])
-        parts = [scalars[:, self.extra :]]
-        for weight in self.weights:
-            # One real matrix for the pair (+m, −m): out₊ = W_r x₊ − W_i x₋ and out₋ = W_i x₊ + W_r x₋.
-            real, imaginary = weight.chunk(2, dim=0)
-            matrix = torch.cat([torch.cat([real, -imaginary], dim=1), torch.cat([imaginary, real], dim=1)])
-            stop = start + matrix.shape[1]
-            parts.append(flat[:, start:stop] @ matrix.T)
-            start = stop
-        return scalars[:, : self.extra], torch.cat(parts, dim=1).view(count, -1, self.outputs)
+        count, degrees = x.shape[0], self.lmax + 1
+        pairs_width = [2 * (degrees - m) * self.inputs for m in range(1, self.mmax + 1)]
+        first, *pairs = cut(x.reshape(count, -1), [degrees * self.inputs, *pairs_width], dim=1)
+        mixed = torch.nn.functional.linear(first, *self._axial_matrix())
+        sizes = [self.extra] + [degrees * self.outputs] * self.signals
+        extra, *axial = cut(mixed, sizes, dim=1)
+        pieces = [axial]
+        for weight, pair in zip(self.weights, pairs, strict=True):
+            mixed = pair @ self._pair_matrix(weight).T
+            pieces.append(list(cut(mixed, [mixed.shape[1] // self.signals] * self.signals, dim=1)))
+        signals = [join(parts, dim=1).view(count, -1, self.outputs) for parts in zip(*pieces, strict=True)]
+        return extra, *signals
+
+    def _axial_matrix(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of m = 0, rows ordered (extra | signal, degree, channel)."""
+        if self.signals == 1:
+            return self.linear_m0.weight, self.linear_m0.bias
+        rows = torch.cat([self.linear_m0.weight, self.linear_m0.bias[:, None]], dim=1)
+        extra, main = rows.split([self.extra, rows.shape[0] - self.extra])
+        main = main.view(self.lmax + 1, self.signals, self.outputs, -1).transpose(0, 1).reshape(main.shape)
+        rows = torch.cat([extra, main])
+        return rows[:, :-1], rows[:, -1]
+
+    def _pair_matrix(self, weight: Tensor) -> Tensor:
+        """One real matrix for (+m, −m), rows ordered (signal, ±, degree, channel).
+
+        out₊ = W_r x₊ − W_i x₋ and out₋ = W_i x₊ + W_r x₋.
+        """
+        real, imaginary = weight.chunk(2, dim=0)
+        matrix = torch.cat([torch.cat([real, -imaginary], dim=1), torch.cat([imaginary, real], dim=1)])
+        if self.signals == 1:
+            return matrix
+        return matrix.view(-1, self.signals, self.outputs, matrix.shape[1]).transpose(0, 1).reshape(matrix.shape)

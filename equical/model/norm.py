@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from equical.model.joints import cut, join
+from equical.model.linear import add_invariants
 from equical.so3.coefficients import degree_of
 
 __all__ = ["MergedLayerNorm"]
@@ -26,8 +28,8 @@ class MergedLayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, (lmax + 1)², channels]``, same shape out."""
-        scalars = x[:, :1]
-        x = torch.cat([scalars - scalars.mean(dim=-1, keepdim=True), x[:, 1:]], dim=1)
+        scalars, rest = cut(x, [1, x.shape[1] - 1], dim=1)
+        x = join([scalars - scalars.mean(dim=-1, keepdim=True), rest], dim=1)
         variance = (x.square() * self.balance).sum(dim=(1, 2), keepdim=True)
         y = x * (variance + self.eps).rsqrt() * self.weight.index_select(0, self.degrees)
-        return torch.cat([y[:, :1] + self.bias, y[:, 1:]], dim=1)
+        return add_invariants(y, self.bias)

@@ -5,17 +5,18 @@ harmonics, done exactly by quadrature once; no table is shipped. The result is a
 no singular direction and can be differentiated twice.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from equical.so3.coefficients import degree_order_size, edge_degrees, edge_index
+from equical.so3.coefficients import degree_order_size, edge_index, edge_rescale, edge_size
 from equical.so3.harmonics import spherical_harmonics
 from equical.so3.sphere_grid import gauss_legendre_grid
 
-__all__ = ["edge_wigner", "wigner_blocks"]
+__all__ = ["EdgeRotations", "edge_rotations", "wigner_blocks"]
 
 
 @cache
@@ -57,17 +58,44 @@ def wigner_blocks(rotations: Tensor, lmax: int) -> list[Tensor]:
     return blocks
 
 
-def edge_wigner(rotations: Tensor, lmax: int, mmax: int) -> Tensor:
-    """Matrices that take coefficients on atoms (degree order) into the edge frame (order-major order, |m| ≤ mmax).
+@dataclass(frozen=True)
+class EdgeRotations:
+    """Rotations of coefficients between E edges and their atoms.
 
-    Returns:
-        ``[E, edge_size, (lmax + 1)²]``, block-sparse: a row of degree l is zero outside the columns of that degree.
+    Attributes:
+        into_frame: ``[E, S, (lmax + 1)²]`` from atoms (degree order) to the edge (order-major order, |m| ≤ mmax).
+        out_of_frame: ``[E, (lmax + 1)², S]`` the transpose, scaled to make up for the orders dropped.
+        axial: ``[E, (lmax + 1)², lmax + 1]`` the columns of ``out_of_frame`` that belong to m = 0: harmonics of the edge.
     """
-    width = degree_order_size(lmax)
-    padded = [
-        torch.nn.functional.pad(block, (degree**2, width - (degree + 1) ** 2))
-        for degree, block in enumerate(wigner_blocks(rotations, lmax))
-    ]
-    rows = torch.tensor(edge_index(lmax, mmax), device=rotations.device)
-    assert len(rows) == len(edge_degrees(lmax, mmax))
-    return torch.cat(padded, dim=1).index_select(1, rows)
+
+    into_frame: Tensor
+    out_of_frame: Tensor
+    axial: Tensor
+
+
+def edge_rotations(rotations: Tensor, lmax: int, mmax: int) -> EdgeRotations:
+    """Rotations of coefficients for frames ``[E, 3, 3]`` that turn each edge onto the polar axis."""
+    count, rows, columns = rotations.shape[0], edge_size(lmax, mmax), degree_order_size(lmax)
+    packed = torch.cat([block.reshape(count, -1) for block in wigner_blocks(rotations, lmax)], dim=1)
+    into, out, axial = (
+        packed @ torch.as_tensor(matrix, dtype=rotations.dtype, device=rotations.device)
+        for matrix in _unpacking_matrices(lmax, mmax)
+    )
+    return EdgeRotations(
+        into.view(count, rows, columns), out.view(count, columns, rows), axial.view(count, columns, lmax + 1)
+    )
+
+
+@cache
+def _unpacking_matrices(lmax: int, mmax: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Place the entries of packed Wigner blocks: a product with a constant differentiates better than indexing."""
+    index, rescale, columns = edge_index(lmax, mmax), edge_rescale(lmax, mmax), degree_order_size(lmax)
+    packed_size = sum((2 * degree + 1) ** 2 for degree in range(lmax + 1))
+    into = np.zeros((packed_size, len(index), columns))
+    for row, position in enumerate(index):
+        degree = int(position**0.5)
+        start = sum((2 * lower + 1) ** 2 for lower in range(degree)) + (position - degree**2) * (2 * degree + 1)
+        for column in range(2 * degree + 1):
+            into[start + column, row, degree**2 + column] = 1.0
+    out = (into * np.array(rescale)[:, None]).transpose(0, 2, 1)
+    return tuple(matrix.reshape(packed_size, -1) for matrix in (into, out, out[:, :, : lmax + 1]))  # type: ignore[return-value]
