@@ -10,6 +10,9 @@
 
 from equical.model.config import ModelConfig
 from equical.model.embedding import ForceEncoding
+from equical.model.generations import AnyConfig, parse_config
 from equical.model.potential import Potential
+from equical.model.scales import Scales
+from equical.model.v2.config import EquiformerV2Config
 
-__all__ = ["ForceEncoding", "ModelConfig", "Potential"]
+__all__ = ["AnyConfig", "EquiformerV2Config", "ForceEncoding", "ModelConfig", "Potential", "Scales", "parse_config"]

@@ -1,10 +1,14 @@
 """Every hyper-parameter of a network, checked at the door."""
 
+from math import pi
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-__all__ = ["ModelConfig"]
+__all__ = ["ModelConfig", "cap_bites"]
+
+DENSEST_SOLID = 0.25
+"""Atoms per Å³ beyond that of any solid below about 100 GPa; diamond has 0.18 at ambient pressure."""
 
 
 class ModelConfig(BaseModel):
@@ -15,7 +19,12 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    generation: Literal["v3"] = Field("v3", description="which network this configures")
     cutoff: PositiveFloat = Field(5.0, description="neighbours within this distance interact (Å)")
+    max_neighbors: PositiveInt | None = Field(
+        None, description="only the nearest ones of an atom interact, as in published models; none: all of them"
+    )
+    strict_neighbors: bool = Field(True, description="cut at exactly max_neighbors, or keep those as near as the last")
     max_elements: PositiveInt = Field(100, description="rows of the element tables: the largest atomic number plus one")
     num_layers: PositiveInt = Field(2, description="transformer blocks")
     channels: PositiveInt = Field(32, description="channels of each coefficient on atoms")
@@ -59,3 +68,13 @@ class ModelConfig(BaseModel):
     def conservative(self) -> bool:
         """Whether forces are the exact gradient of the energy."""
         return self.forces == "gradient"
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the energy is continuous in the positions: nothing is cut off before it has faded away."""
+        return self.envelope and not cap_bites(self.max_neighbors, self.cutoff)
+
+
+def cap_bites(max_neighbors: int | None, cutoff: float) -> bool:
+    """Whether any solid is so dense that an atom can have more than ``max_neighbors`` within ``cutoff`` (Å)."""
+    return max_neighbors is not None and max_neighbors < DENSEST_SOLID * 4 / 3 * pi * cutoff**3

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from equical.graph import AtomGraph
 from equical.model.config import ModelConfig
 from equical.model.embedding import ForceEncoding
-from equical.model.network import Equiformer, NetworkOutput
+from equical.model.generations import AnyConfig, build_network
+from equical.model.network import NetworkOutput
 from equical.model.repulsion import ZBLRepulsion
+from equical.model.scales import Scales
 from equical.model.segment import segment_sum
 from equical.prediction import Prediction
 
@@ -26,19 +28,21 @@ class Potential(nn.Module):
         config: architecture.
         elements: atomic numbers the force field was trained for.
         reference_energies: eV for each atomic number, added for each atom; zero where missing.
-        scale: eV, one unit of the network's energy. Direct forces and stresses share it (eV/Å, eV/Å³).
+        scale: eV, one unit of the network's energy, shared by direct forces and stresses (eV/Å, eV/Å³); or a scale and
+            an offset for each, as published models have them.
         energy_kind: ``"total"``, or ``"adsorption"`` for energies relative to clean slab and gas.
         dtype: floating-point type of the network; ``to`` changes it later.
     """
 
     reference_energies: Tensor
+    stress_offset: Tensor
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: AnyConfig,
         elements: Iterable[int],
         reference_energies: Mapping[int, float] | None = None,
-        scale: float = 1.0,
+        scale: float | Scales = 1.0,
         energy_kind: EnergyKind = "total",
         dtype: torch.dtype = torch.float32,
     ):
@@ -46,14 +50,16 @@ class Potential(nn.Module):
         self.config = config
         self.elements = tuple(sorted(int(z) for z in elements))
         assert self.elements[-1] < config.max_elements
-        self.scale = float(scale)
+        self.scales = scale if isinstance(scale, Scales) else Scales.uniform(float(scale))
         self.energy_kind: EnergyKind = energy_kind
-        self.network = Equiformer(config)
-        self.repulsion = ZBLRepulsion(config.max_elements) if config.repulsion == "zbl" else None
+        self.network = build_network(config)
+        core = isinstance(config, ModelConfig) and config.repulsion == "zbl"
+        self.repulsion = ZBLRepulsion(config.max_elements) if core else None
         references = torch.zeros(config.max_elements, dtype=torch.float64)
         for number, energy in (reference_energies or {}).items():
             references[number] = energy
         self.register_buffer("reference_energies", references, persistent=False)
+        self.register_buffer("stress_offset", self.scales.stress_offset(), persistent=False)
         # Constants (grids, Gaussian centres, reference energies) in full precision: converting a float32 model to
         # float64 must not carry their rounded values along.
         self._constants = {name: b.clone() for name, b in self.named_buffers() if b.is_floating_point()}
@@ -73,6 +79,11 @@ class Potential(nn.Module):
     def cutoff(self) -> float:
         """Å."""
         return self.config.cutoff
+
+    @property
+    def scale(self) -> float:
+        """eV, one unit of the network's energy."""
+        return self.scales.energy
 
     @property
     def dtype(self) -> torch.dtype:
@@ -105,11 +116,14 @@ class Potential(nn.Module):
         with torch.set_grad_enabled(derive or create_graph):
             vectors = vectors.detach().requires_grad_(derive)
             output = self.network(graph.numbers, vectors, graph.sender, graph.receiver, encoding)
-            learned = output.energy.double() * self.scale
+            learned = output.energy.double() * self.scales.energy
             if self.repulsion is not None:
                 repulsion = self.repulsion(graph.numbers, vectors, graph.sender, graph.receiver)
                 learned = learned + repulsion.double()
             atom_energies = learned + self.reference_energies.index_select(0, graph.numbers)
+            if self.scales.energy_mean:
+                share = self.scales.energy_mean / atom_counts(graph)
+                atom_energies = atom_energies + share.index_select(0, graph.structure)
             energy = segment_sum(atom_energies[:, None], graph.structure, graph.num_structures)[:, 0]
             if derive:
                 pull = _edge_gradient(learned.sum(), vectors, create_graph)
@@ -124,15 +138,24 @@ class Potential(nn.Module):
         return Prediction(energy, atom_energies, found_forces, found_stress, noise)
 
     def _direct_forces(self, output: NetworkOutput) -> Tensor | None:
-        return None if output.forces is None else output.forces.double() * self.scale
+        if output.forces is None:
+            return None
+        return output.forces.double() * self.scales.forces + self.scales.forces_mean
 
     def _direct_stress(self, output: NetworkOutput, graph: AtomGraph) -> Tensor | None:
         if output.stress is None:
             return None
         total = segment_sum(output.stress.double(), graph.structure, graph.num_structures)
-        atoms = torch.ones_like(graph.structure, dtype=torch.float64)[:, None]
-        count = segment_sum(atoms, graph.structure, graph.num_structures)
-        return total * self.scale / count[:, :, None]
+        raw = total / atom_counts(graph)[:, None, None]
+        isotropic = torch.diag_embed(raw.diagonal(dim1=1, dim2=2).mean(dim=1, keepdim=True).expand(-1, 3))
+        scaled = self.scales.stress * isotropic + self.scales.anisotropic_stress * (raw - isotropic)
+        return scaled + self.stress_offset.double()
+
+
+def atom_counts(graph: AtomGraph) -> Tensor:
+    """``[B]`` float64, atoms of each structure."""
+    ones = torch.ones_like(graph.structure, dtype=torch.float64)
+    return segment_sum(ones[:, None], graph.structure, graph.num_structures)[:, 0]
 
 
 def edge_vectors(graph: AtomGraph) -> Tensor:

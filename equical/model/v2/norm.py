@@ -1,0 +1,32 @@
+"""The layer norm of EquiformerV2: degree zero apart, all higher degrees together."""
+
+import torch
+from torch import Tensor, nn
+
+from equical.so3.coefficients import degree_of
+
+__all__ = ["SeparableLayerNorm"]
+
+
+class SeparableLayerNorm(nn.Module):
+    """Layer norm on degree zero; one root mean square over all higher degrees, each degree counting the same."""
+
+    degrees: Tensor
+    balance: Tensor
+
+    def __init__(self, lmax: int, channels: int, eps: float = 1e-5):
+        super().__init__()
+        self.eps = eps
+        self.scalar_norm = nn.LayerNorm(channels, eps)
+        self.weight = nn.Parameter(torch.ones(lmax, channels))
+        degrees = torch.tensor(degree_of(lmax)[1:])
+        self.register_buffer("degrees", degrees - 1, persistent=False)
+        balance = 1 / ((2 * degrees.double() + 1) * lmax * channels)
+        self.register_buffer("balance", balance[:, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, (lmax + 1)², channels]``, same shape out."""
+        scalars, rest = x.split([1, len(self.degrees)], dim=1)
+        variance = (rest.square() * self.balance).sum(dim=(1, 2), keepdim=True)
+        rest = rest * (variance + self.eps).rsqrt() * self.weight.index_select(0, self.degrees)
+        return torch.cat([self.scalar_norm(scalars), rest], dim=1)
