@@ -1,0 +1,92 @@
+"""``equical elastic``: thin skin over :func:`equical.workflows.elastic.elastic`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from equical.cli.options import (
+    calculator_options,
+    finish,
+    make_calculator,
+    output_options,
+    resume_option,
+    structure_argument,
+)
+
+if TYPE_CHECKING:
+    from equical.workflows.elastic import ElasticResult
+
+
+@click.command("elastic")
+@structure_argument
+@click.option("--max-strain", type=float, default=0.005, show_default=True, help="Largest strain of each mode.")
+@click.option("--strains", type=int, default=4, show_default=True, help="Strains of each mode, half of either sign.")
+@click.option("--clamped", is_flag=True, help="Let the ions follow the strain instead of relaxing them.")
+@click.option("--relax-first", is_flag=True, help="Relax cell and ions first, within the space group.")
+@click.option("--fmax", type=float, default=1e-3, show_default=True, help="eV/Å. Where relaxations stop.")
+@click.option("--force", is_flag=True, help="Go on although the structure is under stress.")
+@resume_option
+@calculator_options
+@output_options
+def elastic(
+    structure: Path,
+    max_strain: float,
+    strains: int,
+    clamped: bool,
+    relax_first: bool,
+    fmax: float,
+    force: bool,
+    resume: bool,
+    model: str,
+    device: str,
+    dtype: str,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Elastic constants C_IJ of a crystal, its moduli and its mechanical stability.
+
+    They come from stresses at small strains of each of the six kinds, with relaxed ions. The structure must be free of
+    stress, or be relaxed with --relax-first.
+    """
+    from equical.workflows.elastic import elastic as run
+    from equical.workflows.output import read_structure
+
+    folder = output or Path(f"elastic-{structure.stem}")
+    result = run(
+        read_structure(structure),
+        make_calculator(model, device, dtype),
+        max_strain=max_strain,
+        num_strains=strains,
+        clamped=clamped,
+        relax_first=relax_first,
+        fmax=fmax,
+        force=force,
+        output=folder,
+        overwrite=overwrite,
+        resume=resume,
+        quiet=quiet,
+    )
+    if not quiet:
+        _print(result)
+        click.echo(f"results in {folder}")
+    finish(result.converged)
+
+
+def _print(result: ElasticResult) -> None:
+    click.echo(f"C_IJ (GPa) in the axes of the standard conventional cell, {result.space_group}")
+    for row in result.stiffness_standard:
+        click.echo(" ".join(f"{value + 0:9.2f}" for value in row.round(2)))
+    moduli = result.moduli
+    if moduli is None:
+        click.echo("mechanically unstable: no moduli")
+        return
+    click.echo("           Voigt    Reuss     Hill")
+    click.echo(f"bulk    {moduli.bulk_voigt:8.2f} {moduli.bulk_reuss:8.2f} {moduli.bulk_hill:8.2f} GPa")
+    click.echo(f"shear   {moduli.shear_voigt:8.2f} {moduli.shear_reuss:8.2f} {moduli.shear_hill:8.2f} GPa")
+    click.echo(f"Young's modulus {moduli.young:.2f} GPa, Poisson's ratio {moduli.poisson:.4f}, ", nl=False)
+    click.echo(f"universal anisotropy {moduli.anisotropy:.4f}")
+    click.echo("mechanically stable (Born)")

@@ -1,0 +1,108 @@
+"""``equical phonon``: thin skin over :func:`equical.workflows.phonon.phonon`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from equical.cli.options import (
+    calculator_options,
+    finish,
+    make_calculator,
+    output_options,
+    resume_option,
+    structure_argument,
+)
+
+if TYPE_CHECKING:
+    from equical.workflows.phonon import PhononResult
+
+
+@click.command("phonon")
+@structure_argument
+@click.option("--supercell", type=(int, int, int), metavar="NX NY NZ", help="Repeats of the input cell.")
+@click.option("--min-length", type=float, help="Å. Least width of the supercell instead.  [default: 10]")
+@click.option("--displacement", type=float, default=0.01, show_default=True, help="Å. How far atoms are moved.")
+@click.option("--mesh", type=float, default=100.0, show_default=True, help="Å. Density of the q-point mesh.")
+@click.option(
+    "--temperatures",
+    type=(float, float, float),
+    metavar="FIRST LAST STEP",
+    default=(0, 1000, 10),
+    show_default=True,
+    help="K. Where thermal properties are wanted.",
+)
+@click.option("--relax-first", is_flag=True, help="Relax the ions first, within the cell and the space group.")
+@click.option("--force", is_flag=True, help="Go on although the structure has forces above 1e-3 eV/Å.")
+@resume_option
+@calculator_options
+@output_options
+def phonon(
+    structure: Path,
+    supercell: tuple[int, int, int] | None,
+    min_length: float | None,
+    displacement: float,
+    mesh: float,
+    temperatures: tuple[float, float, float],
+    relax_first: bool,
+    force: bool,
+    resume: bool,
+    model: str,
+    device: str,
+    dtype: str,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Phonons of a crystal: bands, density of states, thermal properties, imaginary modes.
+
+    Finite displacements in a supercell, through phonopy, whose own tools can go on from the files written here. Forces
+    are kept as they come: a run that was killed goes on with --resume.
+    """
+    import numpy as np
+
+    from equical.errors import InputError
+    from equical.workflows.output import read_structure
+    from equical.workflows.phonon import phonon as run
+
+    if supercell and min_length:
+        raise InputError("give either --supercell or --min-length, not both")
+    first, last, step = temperatures
+    if not (0 <= first <= last and step > 0):
+        raise InputError("--temperatures takes FIRST LAST STEP in kelvin, such as 0 1000 10, none of them negative")
+    folder = output or Path(f"phonon-{structure.stem}")
+    result = run(
+        read_structure(structure),
+        make_calculator(model, device, dtype),
+        supercell=supercell or (10.0 if min_length is None else min_length),
+        displacement=displacement,
+        mesh=mesh,
+        temperatures=np.arange(first, last + 1e-6 * step, step).tolist(),
+        relax_first=relax_first,
+        force=force,
+        output=folder,
+        overwrite=overwrite,
+        resume=resume,
+        quiet=quiet,
+    )
+    if not quiet:
+        _print(result)
+        click.echo(f"results in {folder}")
+    finish(result.converged)
+
+
+def _print(result: PhononResult) -> None:
+    repeats = "×".join(str(n) for n in result.supercell)
+    click.echo(f"space group {result.space_group}, supercell {repeats}, {result.num_displacements} displacements")
+    if result.num_reused:
+        click.echo(f"{result.num_reused} calculations were found from an earlier run")
+    highest = max(f.max() for f in result.band_frequencies)
+    zero_point = 1000 * result.thermal.zero_point_energy
+    click.echo(f"highest frequency {highest:.3f} THz, zero-point energy {zero_point:.2f} meV/atom")
+    if not result.imaginary_modes:
+        click.echo("dynamically stable: no imaginary modes")
+    for mode in result.imaginary_modes:
+        q = " ".join(f"{x:8.4f}" for x in mode.q)
+        click.echo(f"imaginary: {mode.frequency:8.3f} THz at q = {q}, band {mode.band} ({mode.where})")

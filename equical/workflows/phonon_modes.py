@@ -1,0 +1,151 @@
+"""What phonopy derives from force constants: bands along the seekpath path, density of states, thermal properties."""
+
+import itertools
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from ase import units
+from numpy.typing import NDArray
+from phonopy import Phonopy
+from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
+from phonopy.phonon.band_structure import get_band_qpoints
+
+from equical.errors import InputError
+
+__all__ = ["ImaginaryMode", "ThermalProperties", "find_imaginary_modes", "run_bands", "run_dos", "run_thermal"]
+
+POINTS_PER_SEGMENT = 101
+"""q-points on the longest segment of the band path; shorter ones have as many as their length asks for."""
+
+IMAGINARY = 0.05
+"""THz. Frequencies below minus this count as imaginary; smaller ones are noise of the acoustic modes near Γ."""
+
+ZERO = 1e-3
+"""THz. Modes below this are left out of thermal properties: the acoustic modes at Γ, and imaginary ones."""
+
+
+@dataclass(frozen=True)
+class ImaginaryMode:
+    """A mode with negative curvature.
+
+    Attributes:
+        frequency: THz, as a negative number.
+        q: wave vector in the basis of the primitive cell's reciprocal vectors.
+        band: counted from 1, in ascending order of frequency.
+        where: segment of the band path such as ``"Γ–X"``, or ``"mesh"``, or ``"supercell"`` for a q that fits it, where
+            the frequency is exact and not interpolated.
+    """
+
+    frequency: float
+    q: tuple[float, float, float]
+    band: int
+    where: str
+
+
+@dataclass(frozen=True)
+class ThermalProperties:
+    """Harmonic thermal properties at constant volume, per atom.
+
+    Attributes:
+        temperatures: ``[T]`` K.
+        free_energy: ``[T]`` eV per atom, Helmholtz energy of the vibrations, zero-point energy included.
+        entropy: ``[T]`` J/K per mole of atoms.
+        heat_capacity: ``[T]`` J/K per mole of atoms, at constant volume; 24.94 where vibrations are classical.
+        zero_point_energy: eV per atom.
+        left_out: fraction of the modes that do not count because they are imaginary or (the acoustic ones at Γ) zero.
+    """
+
+    temperatures: NDArray[np.float64]
+    free_energy: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+    heat_capacity: NDArray[np.float64]
+    zero_point_energy: float
+    left_out: float
+
+
+def run_bands(phonopy: Phonopy) -> list[tuple[str, str]]:
+    """Run bands along seekpath's path for the primitive cell as it is oriented here.
+
+    Y. Hinuma et al., Comput. Mater. Sci. 128, 140 (2017). Returns the labels of the two ends of each segment.
+    """
+    try:
+        import seekpath
+    except ImportError:
+        raise InputError("the band path needs seekpath: pip install seekpath") from None
+    primitive = phonopy.primitive
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of edge cases such as a = b in an orthorhombic cell: either path will do
+        path = seekpath.get_path_orig_cell(primitive.totuple(), symprec=phonopy.symmetry.tolerance)
+    ends = [[path["point_coords"][start], path["point_coords"][end]] for start, end in path["path"]]
+    reciprocal = np.linalg.inv(primitive.cell)
+    qpoints = get_band_qpoints(ends, npoints=POINTS_PER_SEGMENT, rec_lattice=reciprocal)
+    connected = [end == start for (_, end), (start, _) in itertools.pairwise(path["path"])] + [False]
+    labels = []
+    for (start, end), goes_on in zip(path["path"], connected, strict=True):
+        labels += [_latex(start)] if goes_on else [_latex(start), _latex(end)]
+    phonopy.run_band_structure(qpoints, path_connections=connected, labels=labels)
+    return [(_plain(start), _plain(end)) for start, end in path["path"]]
+
+
+GREEK = {"GAMMA": ("Γ", r"\Gamma"), "SIGMA": ("Σ", r"\Sigma"), "DELTA": ("Δ", r"\Delta"), "LAMBDA": ("Λ", r"\Lambda")}
+
+
+def _plain(label: str) -> str:
+    """``"GAMMA"`` → ``"Γ"``, ``"SIGMA_0"`` → ``"Σ_0"``."""
+    name, *index = label.split("_")
+    return "_".join([GREEK.get(name, (name,))[0], *index])
+
+
+def _latex(label: str) -> str:
+    """``"GAMMA"`` → ``"$\\Gamma$"``, ``"U_2"`` → ``"$\\mathrm{U}_{2}$"``, as phonopy writes them to band.yaml."""
+    name, *index = label.split("_")
+    letter = GREEK[name][1] if name in GREEK else rf"\mathrm{{{name}}}"
+    return f"${letter}{''.join(f'_{{{i}}}' for i in index)}$"
+
+
+def run_dos(phonopy: Phonopy, mesh: float) -> None:
+    """Run a Γ-centred mesh with N = mesh |b| points along each reciprocal vector, and the density of states on it."""
+    phonopy.run_mesh(float(mesh))
+    phonopy.run_total_dos()
+
+
+def run_thermal(phonopy: Phonopy, temperatures: NDArray[np.float64]) -> ThermalProperties:
+    """Run thermal properties on the mesh, and count them per atom (phonopy: per primitive cell)."""
+    phonopy.run_thermal_properties(temperatures=temperatures, cutoff_frequency=ZERO)
+    found = phonopy.thermal_properties
+    num_atoms = len(phonopy.primitive)
+    mesh = phonopy.mesh
+    missing = np.average((mesh.frequencies <= ZERO).mean(axis=1), weights=mesh.weights)
+    return ThermalProperties(
+        temperatures=np.array(found.temperatures),
+        free_energy=found.free_energy / num_atoms * units.kJ / units.mol,
+        entropy=found.entropy / num_atoms,
+        heat_capacity=found.heat_capacity / num_atoms,
+        zero_point_energy=float(found.zero_point_energy) / num_atoms * units.kJ / units.mol,
+        left_out=float(missing),
+    )
+
+
+def find_imaginary_modes(phonopy: Phonopy, segments: list[tuple[str, str]]) -> list[ImaginaryMode]:
+    """The worst imaginary mode of each band: among the q-points that fit the supercell, on each segment, on the mesh.
+
+    Returns:
+        The worst first.
+    """
+    to_supercell = np.rint(np.linalg.inv(phonopy.primitive.primitive_matrix)).astype(int)
+    fitting = get_commensurate_points(to_supercell)
+    phonopy.run_qpoints(fitting)
+    sampled = [("supercell", fitting, phonopy.qpoints.frequencies)]
+    bands = phonopy.band_structure
+    for (start, end), qpoints, frequencies in zip(segments, bands.qpoints, bands.frequencies, strict=True):
+        sampled.append((f"{start}–{end}", qpoints, frequencies))
+    sampled.append(("mesh", phonopy.mesh.qpoints, phonopy.mesh.frequencies))
+
+    modes = []
+    for where, qpoints, frequencies in sampled:
+        for band in np.flatnonzero((frequencies < -IMAGINARY).any(axis=0)):
+            worst = int(frequencies[:, band].argmin())
+            q = np.round(qpoints[worst], 6) + 0.0  # no −0
+            modes.append(ImaginaryMode(float(frequencies[worst, band]), tuple(q.tolist()), int(band) + 1, where))
+    return sorted(modes, key=lambda mode: mode.frequency)
