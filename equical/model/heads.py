@@ -1,7 +1,5 @@
 """What is read off the final features: energies and, in direct models, forces and stresses."""
 
-from math import sqrt
-
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +9,7 @@ from equical.model.edges import EdgeFeatures
 from equical.model.joints import cut, join
 from equical.model.linear import SO3Linear
 from equical.so3.coefficients import degree_of
+from equical.so3.tensors import symmetric_tensor_basis
 
 __all__ = ["EnergyHead", "StressHead", "VectorHead"]
 
@@ -53,7 +52,7 @@ class StressHead(nn.Module):
         self.so3_linear_1 = SO3Linear(config.lmax, config.channels, config.ffn_hidden)
         self.so3_linear_2 = SO3Linear(config.lmax, config.ffn_hidden, 1)
         self.register_buffer("degrees", torch.tensor(degree_of(config.lmax)[1:]) - 1, persistent=False)
-        self.register_buffer("basis", _symmetric_tensor_basis(), persistent=False)
+        self.register_buffer("basis", symmetric_tensor_basis().clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, 3, 3]``."""
@@ -61,14 +60,3 @@ class StressHead(nn.Module):
         invariants, rest = cut(self.so3_linear_1(x), [1, len(self.degrees)], dim=1)
         y = join([nn.functional.silu(invariants), rest * gates.index_select(1, self.degrees)], dim=1)
         return torch.einsum("nk,kab->nab", self.so3_linear_2(y)[:, :9, 0], self.basis)
-
-
-def _symmetric_tensor_basis() -> Tensor:
-    """``[9, 3, 3]``: orthonormal tensors that turn like the harmonics of degree 0, 1 (none is symmetric) and 2."""
-    basis = torch.zeros(9, 3, 3, dtype=torch.float64)
-    basis[0] = torch.eye(3, dtype=torch.float64) / sqrt(3)
-    for row, (a, b) in ((4, (0, 2)), (5, (0, 1)), (7, (1, 2))):
-        basis[row, a, b] = basis[row, b, a] = 1 / sqrt(2)
-    basis[6] = torch.diag(torch.tensor([-1.0, 2.0, -1.0], dtype=torch.float64)) / sqrt(6)
-    basis[8] = torch.diag(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)) / sqrt(2)
-    return basis

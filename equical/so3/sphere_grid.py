@@ -84,6 +84,6 @@ def sphere_grid(lmax: int, mmax: int | None = None, resolution: tuple[int, int] 
         points, weights = gauss_legendre_grid(3 * lmax, 3 * (lmax if mmax is None else mmax))
     else:
         points, weights = equiangular_grid(*resolution)
-    harmonics = spherical_harmonics(points, lmax)[:, list(index)] * torch.tensor(rescale, dtype=torch.float64)
-    scale = torch.tensor([sqrt((2 * degree + 1) * (lmax + 1)) for degree in degrees], dtype=torch.float64)
+    harmonics = spherical_harmonics(points, lmax)[:, list(index)] * points.new_tensor(rescale)
+    scale = points.new_tensor([sqrt((2 * degree + 1) * (lmax + 1)) for degree in degrees])
     return SphereGrid(to_grid=harmonics / scale, from_grid=(harmonics * scale * weights[:, None]).T.contiguous())

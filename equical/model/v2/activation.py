@@ -9,10 +9,10 @@ __all__ = ["SeparableSphereActivation"]
 
 
 class SeparableSphereActivation(nn.Module):
-    """SiLU at the points of a grid; degree zero of the result is replaced by SiLU of invariants (arXiv 2306.12059, 4.3).
+    """SiLU at the points of a grid; degree zero of the result is replaced by SiLU of invariants.
 
-    SiLU is no polynomial: frequencies beyond what the grid resolves fold back, so the numbers belong to the published
-    grid, and a roll about the edge changes them a little.
+    Section 4.3 of arXiv 2306.12059. SiLU is no polynomial: frequencies beyond what the grid resolves fold back, so the
+    numbers belong to the published grid, and a roll about the edge changes them a little.
     """
 
     to_grid: Tensor

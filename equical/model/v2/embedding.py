@@ -12,8 +12,8 @@ __all__ = ["ForceEmbedding"]
 class ForceEmbedding(nn.Module):
     """Encode forces as harmonics (DeNS, arXiv 2403.09549, eq. 6).
 
-    As published, and unlike in V3, the bias is outside the mask: it reaches every atom in every pass, also where nothing
-    is denoised.
+    As published, and unlike in V3, the bias is outside the mask: it reaches every atom in every pass, also where
+    nothing is denoised.
     """
 
     def __init__(self, config: EquiformerV2Config):

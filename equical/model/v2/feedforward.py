@@ -41,8 +41,8 @@ class FeedForward(nn.Module):
 class EnergyHead(FeedForward):
     """Energy of each atom: degree zero of a feed-forward with one output.
 
-    Degree zero does not see the grid, so only the path of the invariants is evaluated; the weights of the other path are
-    kept because published checkpoints hold them.
+    Degree zero does not see the grid, so only the path of the invariants is evaluated; the weights of the other path
+    are kept because published checkpoints hold them.
     """
 
     def __init__(self, config: EquiformerV2Config):

@@ -61,9 +61,7 @@ class EquiformerV2(nn.Module):
             encoding: forces of a corrupted structure, for DeNS models only.
         """
         config = self.config
-        edges = vector_edges(
-            numbers, vectors, sender, receiver, basis=self.basis, lmax=config.lmax, mmax=config.mmax
-        )
+        edges = vector_edges(numbers, vectors, sender, receiver, basis=self.basis, lmax=config.lmax, mmax=config.mmax)
         x = self.atom_embedding(numbers) + self.edge_degree_embedding(edges)
         if self.force_embedding is not None:
             x = x + self.force_embedding(encoding)
