@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equical.nearest import nearest
 from equical.neighbors import NeighborList, neighbor_list
 
 if TYPE_CHECKING:
@@ -58,10 +59,23 @@ class AtomGraph:
         return self.cell.shape[0]
 
     @classmethod
-    def from_atoms(cls, atoms: Atoms, cutoff: float, dtype: torch.dtype = torch.float32) -> AtomGraph:
-        """The graph of one ASE structure with all neighbours within ``cutoff`` (Å)."""
+    def from_atoms(
+        cls,
+        atoms: Atoms,
+        cutoff: float,
+        dtype: torch.dtype = torch.float32,
+        *,
+        max_neighbors: int | None = None,
+        strict: bool = True,
+    ) -> AtomGraph:
+        """The graph of one ASE structure with all neighbours within ``cutoff`` (Å).
+
+        Models with a cap on the number of neighbours want only the nearest ones (:func:`equical.nearest.nearest`).
+        """
         cell, pbc = atoms.cell.array, np.asarray(atoms.pbc)
         neighbors = neighbor_list(atoms.positions, cell, pbc, cutoff)
+        if max_neighbors is not None:
+            neighbors = nearest(neighbors, atoms.positions, cell, max_neighbors, strict=strict)
         return cls.from_neighbors(atoms.numbers, atoms.positions, cell, pbc, neighbors, dtype)
 
     @classmethod

@@ -1,7 +1,7 @@
 """Network plus reference energies: everything in physical units."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,9 @@ from equical.model.repulsion import ZBLRepulsion
 from equical.model.scales import Scales
 from equical.model.segment import segment_sum
 from equical.prediction import Prediction
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 __all__ = ["Potential", "edge_vectors"]
 
@@ -89,6 +92,13 @@ class Potential(nn.Module):
     def dtype(self) -> torch.dtype:
         """Floating-point type of the network."""
         return self.network.norm.weight.dtype
+
+    def graph(self, atoms: "Atoms", dtype: torch.dtype = torch.float64) -> AtomGraph:
+        """The graph of one ASE structure with the neighbours this model looks at, on the CPU."""
+        config = self.config
+        return AtomGraph.from_atoms(
+            atoms, self.cutoff, dtype, max_neighbors=config.max_neighbors, strict=config.strict_neighbors
+        )
 
     def predict(
         self,
@@ -188,5 +198,3 @@ def stress_from_edges(gradient: Tensor, vectors: Tensor, graph: AtomGraph) -> Te
     cell = graph.cell.double()
     volume = (cell[:, 0] * torch.linalg.cross(cell[:, 1], cell[:, 2])).sum(dim=-1).abs()
     return virial / torch.where(volume > 0, volume, torch.nan)[:, None, None]
-
-
