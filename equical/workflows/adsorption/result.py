@@ -1,0 +1,191 @@
+"""What an adsorption run found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from equical.workflows.adsorption.references import format_reference
+from equical.workflows.adsorption.sites import SiteClass
+
+__all__ = ["UNITS", "AdsorptionResult", "Configuration", "Reference"]
+
+UNITS = {
+    "adsorption_energy": "eV per adsorbate, negative where adsorption is exothermic",
+    "energy": "eV",
+    "slab_energy": "eV",
+    "max_force": "eV/Å",
+    "fmax": "eV/Å",
+    "height": "Å",
+    "shortest_bond": "Å",
+    "lattice_parameters": "Å and degrees",
+    "tilt": "degrees",
+    "azimuth": "degrees",
+    "wall_time_s": "s",
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A gas molecule that adsorption energies are counted from.
+
+    Attributes:
+        name: such as ``"H2O"``.
+        number: how many of it make one adsorbate.
+        energy: eV, of one molecule relaxed in a box.
+        converged: whether that relaxation converged.
+        atoms: the relaxed molecule.
+    """
+
+    name: str
+    number: Fraction
+    energy: float
+    converged: bool
+    atoms: Atoms = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One adsorbate on one site in one orientation, relaxed.
+
+    Attributes:
+        name: unique in the run, such as ``"bridge-Pt2_az90"``.
+        site: name of the class of sites it was put on.
+        tilt: degrees, about an axis in the surface plane.
+        azimuth: degrees, about the surface normal.
+        atoms: relaxed slab and adsorbate with energy and forces; as placed where the calculation failed.
+        energy: eV, of slab and adsorbate; NaN where the calculation failed.
+        adsorption_energy: eV, negative where adsorption is exothermic; NaN where the calculation failed.
+        max_force: eV/Å, largest force left.
+        steps: optimizer steps taken.
+        converged: whether forces fell below the threshold.
+        final_site: name of the class of sites above which it ended up.
+        height: Å, of the binding atoms above the atoms of that site.
+        shortest_bond: Å, between adsorbate and slab.
+        anomalies: why it is not what it was meant to be (see :class:`Outcome`); ``"not converged"`` and
+            ``"failed"`` included. Only configurations without any are ranked.
+        rank: 1 for the most stable; None where it is not ranked.
+        error: what the calculator complained of, where the calculation failed.
+    """
+
+    name: str
+    site: str
+    tilt: float
+    azimuth: float
+    atoms: Atoms = field(repr=False)
+    energy: float = nan
+    adsorption_energy: float = nan
+    max_force: float = nan
+    steps: int = 0
+    converged: bool = False
+    final_site: str | None = None
+    height: float = nan
+    shortest_bond: float = nan
+    anomalies: tuple[str, ...] = ()
+    rank: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class AdsorptionResult:
+    """Adsorption energies of one adsorbate on one slab.
+
+    Attributes:
+        adsorbate: its name.
+        energy_kind: ``"total"``, or ``"adsorption"`` where the model predicts adsorption energies as such.
+        references: what the energies are counted from; empty where the model knows by itself.
+        slab: the bare slab, relaxed unless the model predicts adsorption energies, constraints included.
+        slab_energy: eV; None where the model predicts adsorption energies.
+        slab_converged: whether the relaxations of the slab, and of the bulk it was cut from, converged.
+        bulk: the crystal that the slab was cut from, relaxed; None for a given slab.
+        surface_atoms: number of atoms in the cell that form the surface; the coverage is one adsorbate on these.
+        sites: classes of equivalent sites on the surface, those not tried included.
+        configurations: ranked ones first, the most stable at the top; then the others by energy.
+        notes: what the user should know before trusting the numbers.
+        wall_time: s.
+        output: folder with the files, or None.
+    """
+
+    adsorbate: str
+    energy_kind: str
+    references: tuple[Reference, ...]
+    slab: Atoms = field(repr=False)
+    slab_energy: float | None
+    slab_converged: bool
+    bulk: Atoms | None = field(repr=False)
+    surface_atoms: int
+    sites: tuple[SiteClass, ...] = field(repr=False)
+    configurations: tuple[Configuration, ...]
+    notes: tuple[str, ...]
+    wall_time: float
+    output: Path | None = None
+
+    @property
+    def best(self) -> Configuration | None:
+        """The most stable configuration without anomalies; None where there is none."""
+        first = self.configurations[0]
+        return first if first.rank else None
+
+    @property
+    def converged(self) -> bool:
+        """Whether slab, references and all configurations converged, and at least one is without anomalies."""
+        parts = [self.slab_converged, self.best is not None]
+        parts += [reference.converged for reference in self.references]
+        return all(parts) and all(configuration.converged for configuration in self.configurations)
+
+    @property
+    def stoichiometry(self) -> str:
+        """The reference as a sum of molecules, such as ``"H2O − H2"``."""
+        return format_reference({reference.name: reference.number for reference in self.references})
+
+    @property
+    def equation(self) -> str:
+        """How adsorption energies come about, in words."""
+        if self.energy_kind == "adsorption":
+            return "E_ads = energy of the model, which predicts adsorption energies with references of its own"
+        terms = format_reference({f"E({r.name})": r.number for r in self.references})
+        if len(self.references) > 1 or terms.startswith("−"):
+            terms = f"[{terms}]"
+        return f"E_ads = E(slab + {self.adsorbate}) − E(slab) − {terms}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the structures, in plain types; units in ``UNITS``."""
+        return {
+            "converged": self.converged,
+            "adsorbate": self.adsorbate,
+            "energy_kind": self.energy_kind,
+            "equation": self.equation,
+            "references": [
+                {"name": r.name, "number": str(r.number), "energy": r.energy, "converged": r.converged}
+                for r in self.references
+            ],
+            "slab": _slab_json(self),
+            "best": self.best.name if self.best else None,
+            "configurations": [_configuration_json(configuration) for configuration in self.configurations],
+            "sites": {site.name: len(site.sites) for site in self.sites},
+            "notes": list(self.notes),
+            "wall_time_s": self.wall_time,
+            "units": UNITS,
+        }
+
+
+def _slab_json(result: AdsorptionResult) -> dict[str, Any]:
+    bulk = None if result.bulk is None else result.bulk.cell.cellpar().tolist()
+    return {
+        "formula": result.slab.get_chemical_formula(),
+        "slab_energy": result.slab_energy,
+        "converged": result.slab_converged,
+        "surface_atoms": result.surface_atoms,
+        "frozen_atoms": sorted({int(i) for c in result.slab.constraints for i in c.get_indices()}),
+        "bulk": bulk and {"lattice_parameters": bulk},
+    }
+
+
+def _configuration_json(configuration: Configuration) -> Mapping[str, Any]:
+    return {name: value for name, value in vars(configuration).items() if name != "atoms"}

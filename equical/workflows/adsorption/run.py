@@ -1,0 +1,253 @@
+"""Adsorption energies: relax a slab, gas references, and an adsorbate on every kind of site."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from os import PathLike
+from typing import Any
+
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from tqdm import tqdm
+
+from equical.errors import InputError
+from equical.workflows.adsorption.adsorbates import Adsorbate, adsorbate
+from equical.workflows.adsorption.anomalies import look_at
+from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
+from equical.workflows.adsorption.notes import notes_after, notes_before
+from equical.workflows.adsorption.place import AZIMUTHS, Placement, place_all
+from equical.workflows.adsorption.references import Stoichiometry, gas_molecule, reference_for
+from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
+from equical.workflows.adsorption.report import write_results
+from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference
+from equical.workflows.adsorption.sites import SiteClass, choose_sites, exposed_atoms, find_sites
+from equical.workflows.adsorption.slabs import fixed_atoms, freeze_bottom, standard_slab
+from equical.workflows.adsorption.symmetry import SurfaceSymmetry
+from equical.workflows.evaluations import Evaluations
+from equical.workflows.inputs import read_structure, resolve_calculator
+from equical.workflows.output import open_output
+
+__all__ = ["adsorption_energy"]
+
+BULK_FMAX = 0.005
+"""eV/Å. A strained bulk would strain every slab cut from it."""
+
+
+def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
+    slab: Atoms | str | PathLike[str] | SlabFromBulk,
+    adsorbate: Adsorbate | Atoms | str | PathLike[str],
+    calculator: BaseCalculator | str | PathLike[str] | None = None,
+    *,
+    reference: str | Mapping[str, float] | None = None,
+    sites: Sequence[str] | None = None,
+    azimuths: Sequence[float] = AZIMUTHS,
+    freeze: int | None = None,
+    fmax: float = 0.03,
+    steps: int = 300,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    quiet: bool = True,
+) -> AdsorptionResult:
+    """Find where an adsorbate binds to a surface, and how strongly.
+
+    E_ads = E(slab + adsorbate) − E(slab) − Σ n·E(gas molecule), each relaxed with the same calculator; negative where
+    adsorption is exothermic. No zero-point or thermal contributions. One configuration that fails stops no other.
+
+    Args:
+        slab: slab with its vacuum along the third lattice vector, a structure file, or how to cut one from a crystal.
+        adsorbate: a name, or what :func:`adsorbate` made of a molecule.
+        calculator: any ASE calculator, the name or folder of a model, or None for the calculator of ``slab`` and,
+            without one, the default model.
+        reference: gas molecules that make the adsorbate, such as ``"1/2 O2"``; see :func:`reference_for`.
+        sites: kinds or names of sites to try (``["hollow"]``, ``["fcc", "top-Pt"]``); None for all.
+        azimuths: degrees. Directions to try for adsorbates that are not upright.
+        freeze: layers to freeze at the bottom; by default as the slab comes, or the lower half of it.
+        fmax: eV/Å. Largest force allowed on an atom that is free to move.
+        steps: the most that one relaxation may take.
+        output: folder for the results; None writes nothing.
+        overwrite: accept a folder with earlier results.
+        resume: go on with an interrupted run in ``output``; at most one relaxation is done again.
+        quiet: show no progress bar.
+
+    Raises:
+        InputError: unusable slab, adsorbate, reference or folder; or elements that the calculator does not cover.
+    """
+    began = time.perf_counter()
+    plan = _plan(slab, adsorbate, calculator, reference, freeze)
+    folder = None
+    if output is not None:
+        folder = open_output(output, "adsorb", plan.adsorbate.name, overwrite=overwrite, resume=resume)
+    frozen = None if plan.given is None else fixed_atoms(plan.given)
+    settings = {"fmax": fmax, "steps": steps, "freeze": freeze, "frozen": frozen}
+    store = Evaluations(folder and folder / "steps", plan.calculator, settings, resume=resume)
+    relaxer = Relaxer(plan.calculator, store, fmax, steps)
+
+    surface = _prepare(plan, freeze, relaxer)
+    chosen = choose_sites(surface.sites, sites)
+    placements = place_all(surface.slab, plan.adsorbate, chosen, surface.symmetry, azimuths)
+    notes = list(notes_before(surface.slab, plan.adsorbate, placements[0].atoms, surface.start))
+    progress = tqdm(placements, desc=plan.adsorbate.name, unit=" relaxations", disable=True if quiet else None)
+    found = [_configuration(placement, plan.adsorbate, surface, relaxer) for placement in progress]
+    if all(configuration.error for configuration in found):
+        raise InputError(f"no configuration could be calculated; the first one failed with: {found[0].error}")
+    result = AdsorptionResult(
+        adsorbate=plan.adsorbate.name,
+        energy_kind=plan.energy_kind,
+        references=surface.references,
+        slab=surface.slab,
+        slab_energy=surface.energy,
+        slab_converged=surface.converged,
+        bulk=surface.bulk,
+        surface_atoms=len(exposed_atoms(surface.slab)),
+        sites=surface.sites,
+        configurations=_ranked(found),
+        notes=(),
+        wall_time=time.perf_counter() - began,
+        output=folder,
+    )
+    result = replace(result, notes=(*notes, *notes_after(result)))
+    for note in result.notes:
+        warnings.warn(note, stacklevel=2)
+    if folder is not None:
+        write_results(folder, result, placements, plan.calculator, {"fmax": fmax, "max_steps": steps})
+    return result
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to calculate; ``given`` is a slab ready to be relaxed, else ``recipe`` says how to make one."""
+
+    adsorbate: Adsorbate
+    calculator: BaseCalculator
+    energy_kind: str
+    stoichiometry: Stoichiometry
+    given: Atoms | None
+    recipe: SlabFromBulk | None
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """Everything that the configurations have in common; ``start`` is the slab before its relaxation."""
+
+    references: tuple[Reference, ...]
+    bulk: Atoms | None
+    start: Atoms
+    slab: Atoms
+    energy: float | None
+    converged: bool
+    symmetry: SurfaceSymmetry
+    sites: tuple[SiteClass, ...]
+
+    def adsorption_energy(self, energy: float) -> float:
+        """eV: what is left of the energy of slab and adsorbate."""
+        if self.energy is None:
+            return energy
+        return energy - self.energy - sum(float(r.number) * r.energy for r in self.references)
+
+
+def _plan(
+    slab: Atoms | str | PathLike[str] | SlabFromBulk,
+    wanted: Adsorbate | Atoms | str | PathLike[str],
+    calculator: BaseCalculator | str | PathLike[str] | None,
+    reference: str | Mapping[str, float] | None,
+    freeze: int | None,
+) -> _Plan:
+    """Check all that can be checked before the first calculation."""
+    species = adsorbate(wanted)
+    recipe = slab if isinstance(slab, SlabFromBulk) else None
+    given = None
+    if not isinstance(slab, SlabFromBulk):
+        read = slab if isinstance(slab, Atoms) else read_structure(slab)
+        given = freeze_bottom(standard_slab(read), freeze)
+    calculator = resolve_calculator(calculator, slab if isinstance(slab, Atoms) else None)
+    energy_kind = getattr(calculator, "energy_kind", "total")
+    if energy_kind == "adsorption":
+        if reference is not None:
+            raise InputError("this model predicts adsorption energies with its own references: leave out --reference")
+        if recipe is not None and recipe.relax:
+            raise InputError(
+                "this model predicts adsorption energies and cannot relax a bulk crystal: give a relaxed slab with "
+                "--slab, or --keep-bulk"
+            )
+        return _Plan(species, calculator, energy_kind, {}, given, recipe)
+    return _Plan(species, calculator, energy_kind, reference_for(species, reference), given, recipe)
+
+
+def _prepare(plan: _Plan, freeze: int | None, relaxer: Relaxer) -> _Surface:
+    """Relax the references and the slab, the bulk before it, and look for sites."""
+    references = tuple(_gas(name, number, plan, relaxer) for name, number in plan.stoichiometry.items())
+    bulk, converged, start = None, True, plan.given
+    if plan.recipe is not None:
+        crystal = bulk_crystal(plan.recipe.bulk)
+        if plan.recipe.relax:
+            relaxed = _must("the bulk crystal", relaxer, "bulk", crystal, cell="free", symmetry=True, fmax=BULK_FMAX)
+            bulk, converged = relaxed.atoms, relaxed.converged
+        start = freeze_bottom(standard_slab(build_slab(plan.recipe, bulk or crystal)), freeze)
+    assert start is not None
+    slab, energy = start, None
+    if plan.energy_kind == "total":
+        relaxed = _must("the bare slab", relaxer, "slab", start)
+        slab, energy, converged = relaxed.atoms, relaxed.energy, converged and relaxed.converged
+    symmetry = SurfaceSymmetry.of(slab)
+    return _Surface(references, bulk, start, slab, energy, converged, symmetry, find_sites(slab, symmetry))
+
+
+def _gas(name: str, number: Fraction, plan: _Plan, relaxer: Relaxer) -> Reference:
+    molecule = gas_molecule(name, plan.adsorbate)
+    relaxed = _must(f"the reference molecule {name}", relaxer, f"gas-{name.replace('/', '_')}", molecule)
+    return Reference(name, number, relaxed.energy, relaxed.converged, relaxed.atoms)
+
+
+def _must(what: str, relaxer: Relaxer, name: str, atoms: Atoms, **options: object) -> Relaxed:
+    """Relax something without which there is no adsorption energy at all."""
+    try:
+        return relaxer(name, atoms, **options)
+    except CalculationError as error:
+        raise InputError(f"cannot calculate {what} ({atoms.get_chemical_formula()}): {error}") from error
+
+
+def _configuration(placement: Placement, species: Adsorbate, surface: _Surface, relaxer: Relaxer) -> Configuration:
+    """Relax one configuration and look at what became of it."""
+    try:
+        relaxed = relaxer(placement.name, placement.atoms)
+    except CalculationError as error:
+        return _failed(placement, str(error))
+    outcome = look_at(relaxed.atoms, placement.site, surface.slab, species, surface.sites)
+    return Configuration(
+        **_origin(placement),
+        energy=relaxed.energy,
+        adsorption_energy=surface.adsorption_energy(relaxed.energy),
+        max_force=relaxed.max_force,
+        steps=relaxed.steps,
+        converged=relaxed.converged,
+        final_site=outcome.final_site,
+        height=outcome.height,
+        shortest_bond=outcome.shortest_bond,
+        anomalies=outcome.anomalies if relaxed.converged else (*outcome.anomalies, "not converged"),
+        atoms=relaxed.atoms,
+    )
+
+
+def _failed(placement: Placement, error: str) -> Configuration:
+    return Configuration(**_origin(placement), anomalies=("failed",), error=error, atoms=placement.atoms)
+
+
+def _origin(placement: Placement) -> dict[str, Any]:
+    return {
+        "name": placement.name,
+        "site": placement.site.name,
+        "tilt": placement.tilt,
+        "azimuth": placement.azimuth,
+    }
+
+
+def _ranked(found: Sequence[Configuration]) -> tuple[Configuration, ...]:
+    """Those without anomalies first, numbered; then the others; each by energy, failures at the end."""
+
+    ordered = sorted(found, key=lambda c: (bool(c.anomalies), c.error is not None, c.adsorption_energy))
+    return tuple(replace(c, rank=None if c.anomalies else i) for i, c in enumerate(ordered, start=1))

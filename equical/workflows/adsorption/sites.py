@@ -1,0 +1,249 @@
+"""Adsorption sites of a surface: on top of atoms, on bridges between two, in hollows between three or more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from equical.errors import InputError
+from equical.workflows.adsorption.slabs import nearest_distance
+from equical.workflows.adsorption.symmetry import SurfaceSymmetry
+from equical.workflows.adsorption.triangulation import Corner, tile_plane
+
+__all__ = ["SITE_KINDS", "Site", "SiteClass", "choose_sites", "exposed_atoms", "find_sites", "nearest_site"]
+
+SITE_KINDS = ("top", "bridge", "hollow")
+
+EXPOSED = 0.70
+"""Fraction of an atom's disc that must be visible from above. Between the second layer of bcc(100), 0.63, which only
+closes a hollow, and that of fcc(110), 0.77, which forms close-packed facets with the ridges; the atoms at the foot of
+an fcc(211) step show 0.89."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place on a surface.
+
+    Attributes:
+        kind: ``"top"``, ``"bridge"`` or ``"hollow"``.
+        name: kind, stacking where the site lies in a close-packed facet, and elements, such as ``"fcc-Pt3"``.
+        position: ``[3]`` Å, middle of its atoms.
+        atoms: indices of the surface atoms around it.
+        direction: ``[2]`` unit vector in the surface plane, from which azimuths are counted: towards the first atom of
+            a bridge or hollow, from a top site towards its nearest neighbour.
+        width: Å, mean distance of its atoms from the middle, measured in the surface plane.
+    """
+
+    kind: str
+    name: str
+    position: np.ndarray
+    atoms: tuple[int, ...]
+    direction: np.ndarray
+    width: float
+
+
+@dataclass(frozen=True)
+class SiteClass:
+    """Sites that symmetry makes equivalent.
+
+    Attributes:
+        name: name of its sites, with a letter where several classes share it (``"bridge-Pt2-a"`` is the highest).
+        sites: the equivalent sites in the cell; the first one, in the middle of the cell, stands for all.
+    """
+
+    name: str
+    sites: tuple[Site, ...]
+
+    @property
+    def kind(self) -> str:
+        """``"top"``, ``"bridge"`` or ``"hollow"``."""
+        return self.sites[0].kind
+
+
+def exposed_atoms(slab: Atoms) -> np.ndarray:
+    """Indices of the atoms that form the surface, seen from +z.
+
+    Atoms are discs that touch their nearest neighbours; an atom is exposed if higher ones cover less than 30 % of its
+    disc. On low-index surfaces these are the atoms of the top layer, on steps those of the whole terrace.
+    """
+    from ase.neighborlist import neighbor_list
+
+    length = nearest_distance(slab)
+    radius = length / 2
+    flat = slab.copy()
+    flat.set_constraint()
+    flat.positions[:, 2] = 0
+    flat.set_cell([*slab.cell[:2], [0, 0, 50.0]])
+    flat.pbc = [True, True, False]
+    lower, higher, shift = neighbor_list("ijD", flat, length)
+    covers = slab.positions[higher, 2] - slab.positions[lower, 2] > 0.1 * length
+    samples = radius * _disc(300)
+    visible = np.ones((len(slab), len(samples)), dtype=bool)
+    for atom, vector in zip(lower[covers], shift[covers, :2], strict=True):
+        visible[atom] &= np.linalg.norm(samples - vector, axis=1) > radius
+    return np.flatnonzero(visible.mean(axis=1) > EXPOSED)
+
+
+def _disc(count: int) -> np.ndarray:
+    """``[count, 2]`` points that fill the unit disc like sunflower seeds (Vogel, Math. Biosci. 44, 179, 1979)."""
+    index = np.arange(count)
+    angle = index * np.pi * (3 - np.sqrt(5))
+    return np.sqrt((index + 0.5) / count)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def find_sites(slab: Atoms, symmetry: SurfaceSymmetry) -> tuple[SiteClass, ...]:
+    """Enumerate the sites of a surface by a Delaunay triangulation of its exposed atoms.
+
+    Args:
+        slab: surface normal along +z.
+        symmetry: operations under which sites are equivalent.
+
+    Returns:
+        Classes of equivalent sites: top sites first, then bridges, then hollows.
+    """
+    sites = _all_sites(slab)
+    groups: list[list[Site]] = []
+    for site in sites:
+        for group in groups:
+            if group[0].name == site.name and symmetry.equivalent(group[0].position[None], site.position[None]):
+                group.append(site)
+                break
+        else:
+            groups.append([site])
+    middle = slab.cell[:2, :2].sum(axis=0) / 2
+    return _named([sorted(group, key=lambda site: _offset(site, middle)) for group in groups])
+
+
+def _offset(site: Site, middle: np.ndarray) -> tuple[float, float]:
+    """Sort key: distance from the middle of the cell, where pictures show a site best; of equal ones the rightmost."""
+    return round(float(np.linalg.norm(site.position[:2] - middle)), 2), -round(float(site.position[0]), 2)
+
+
+def _named(groups: list[list[Site]]) -> tuple[SiteClass, ...]:
+    """Classes by kind, the highest first, with letters where a name occurs more than once."""
+    groups = sorted(groups, key=lambda group: _rank(group[0]))
+    total = Counter(group[0].name for group in groups)
+    seen: Counter[str] = Counter()
+    classes = []
+    for group in groups:
+        name = group[0].name
+        seen[name] += 1
+        letter = f"-{_letters(seen[name])}" if total[name] > 1 else ""
+        classes.append(SiteClass(name + letter, tuple(group)))
+    return tuple(classes)
+
+
+def _rank(site: Site) -> tuple[int, float, float, str]:
+    """Sort key: kind, then from high to low, then from narrow to wide."""
+    return SITE_KINDS.index(site.kind), -round(float(site.position[2]), 2), round(site.width, 2), site.name
+
+
+def _letters(number: int) -> str:
+    """1 → a, 26 → z, 27 → aa."""
+    letters = ""
+    while number:
+        number, digit = divmod(number - 1, 26)
+        letters = "abcdefghijklmnopqrstuvwxyz"[digit] + letters
+    return letters
+
+
+def choose_sites(classes: Sequence[SiteClass], wanted: Sequence[str] | None) -> tuple[SiteClass, ...]:
+    """Keep the classes whose kind is wanted, or whose name begins like one wanted (``"fcc"``, ``"top-Pt"``).
+
+    Raises:
+        InputError: there is no such site.
+    """
+    if wanted is None:
+        return tuple(classes)
+    for name in wanted:
+        if not any(c.kind == name or c.name.startswith(name) for c in classes):
+            raise InputError(f"no site {name!r} on this surface; it has {', '.join(c.name for c in classes)}")
+    return tuple(c for c in classes if c.kind in wanted or c.name.startswith(tuple(wanted)))
+
+
+def nearest_site(position: np.ndarray, classes: Sequence[SiteClass], cell: np.ndarray) -> tuple[SiteClass, Site]:
+    """The site nearest to ``position [3]`` Å in the surface plane, periodic with ``cell [3, 3]``, and its class."""
+    from ase.geometry import find_mic
+
+    places = [(c, site) for c in classes for site in c.sites]
+    apart = np.array([position - site.position for _, site in places])
+    apart[:, 2] = 0
+    return places[int(np.argmin(find_mic(apart, cell, pbc=[True, True, False])[1]))]
+
+
+def _all_sites(slab: Atoms) -> list[Site]:
+    surface = exposed_atoms(slab)
+    length = nearest_distance(slab)
+    cell = slab.cell[:2, :2]
+    tiling = tile_plane(slab.positions[surface, :2], cell, length)
+    shapes: list[tuple[Corner, ...]] = [((i, 0, 0),) for i in range(len(surface))]
+    shapes += [*tiling.edges, *tiling.polygons]
+    neighbours = _neighbour_directions(tiling.edges, slab.positions[surface], cell)
+    return [_site(slab, surface, shape, neighbours, length) for shape in shapes]
+
+
+def _place(corner: Corner, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """``[3]`` Å: position of a corner."""
+    i, a, b = corner
+    return positions[i] + np.append(a * cell[0] + b * cell[1], 0.0)
+
+
+def _neighbour_directions(
+    edges: tuple[tuple[Corner, ...], ...], positions: np.ndarray, cell: np.ndarray
+) -> dict[int, np.ndarray]:
+    """For each surface atom the vector in the plane to its nearest neighbour; of equally near ones the first."""
+    nearest: dict[int, np.ndarray] = {}
+    for first, second in edges:
+        vector = (_place(second, positions, cell) - _place(first, positions, cell))[:2]
+        for atom, arrow in ((first[0], vector), (second[0], -vector)):
+            if atom not in nearest or np.linalg.norm(arrow) < np.linalg.norm(nearest[atom]) - 1e-3:
+                nearest[atom] = arrow
+    return nearest
+
+
+def _site(
+    slab: Atoms, surface: np.ndarray, shape: tuple[Corner, ...], neighbours: dict[int, np.ndarray], length: float
+) -> Site:
+    corners = np.array([_place(corner, slab.positions[surface], slab.cell[:2, :2]) for corner in shape])
+    atoms = tuple(int(surface[i]) for i, _, _ in shape)
+    position = corners.mean(axis=0)
+    arrow = (corners[0] - position)[:2] if len(shape) > 1 else neighbours.get(shape[0][0], np.array([1.0, 0.0]))
+    kind = SITE_KINDS[min(len(shape), 3) - 1]
+    stacking = {"top": "top", "bridge": "bridge"}.get(kind) or _hollow_name(slab, corners, length)
+    counts = Counter(slab.numbers[list(atoms)].tolist())
+    elements = "".join(f"{chemical_symbols[z]}{n if n > 1 else ''}" for z, n in sorted(counts.items()))
+    width = float(np.linalg.norm((corners - position)[:, :2], axis=1).mean())
+    return Site(kind, f"{stacking}-{elements}", position, atoms, arrow / np.linalg.norm(arrow), width)
+
+
+def _hollow_name(slab: Atoms, corners: np.ndarray, length: float) -> str:
+    """``"hcp"`` over an atom of the next layer, ``"fcc"`` between them, ``"hollow"`` where no facet is close-packed."""
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+    if len(corners) != 3 or np.ptp(sides) > 0.1 * sides.max():
+        return "hollow"
+    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+    normal *= np.sign(normal[2]) / np.linalg.norm(normal)
+    around = _images(slab.positions, slab.cell[:2, :2], corners.mean(axis=0), 3 * length)
+    depth = -around @ normal
+    aside = np.linalg.norm(around + depth[:, None] * normal, axis=1)
+    next_layer = aside[(depth > 0.4 * length) & (depth < 1.2 * length)].min(initial=np.inf)
+    if next_layer < 0.35 * length:  # exactly below: 0; the three atoms around an fcc hollow: 0.58
+        return "hcp"
+    return "fcc" if next_layer < 0.8 * length else "hollow"
+
+
+def _images(positions: np.ndarray, cell: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
+    """``[K, 3]`` Å: vectors from ``centre`` to all periodic images of atoms within ``radius`` of it in the plane."""
+    heights = abs(np.linalg.det(cell)) / np.linalg.norm(cell[::-1], axis=1)
+    na, nb = np.ceil(radius / heights).astype(int) + 1
+    shifts = np.array([a * cell[0] + b * cell[1] for a in range(-na, na + 1) for b in range(-nb, nb + 1)])
+    vectors = positions - centre
+    fractions = vectors[:, :2] @ np.linalg.inv(cell)
+    vectors = vectors - np.pad(np.round(fractions) @ cell, ((0, 0), (0, 1)))
+    images = (vectors[:, None] + np.pad(shifts, ((0, 0), (0, 1)))).reshape(-1, 3)
+    return images[np.linalg.norm(images[:, :2], axis=1) < radius]
