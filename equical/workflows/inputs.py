@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["check_structure", "read_structure", "read_structures", "resolve_calculator"]
+__all__ = ["check_structure", "read_structure", "read_structures", "resolve_calculator", "select"]
 
 
 def read_structures(path: str | PathLike[str]) -> list[Atoms]:
@@ -40,17 +40,32 @@ def read_structures(path: str | PathLike[str]) -> list[Atoms]:
     return images
 
 
+def select(images: list[Atoms], index: str) -> list[Atoms]:
+    """Pick structures by an index or slice in Python's notation.
+
+    >>> select(["a", "b", "c"], "-1"), select(["a", "b", "c"], "1:")
+    (['c'], ['b', 'c'])
+    """
+    try:
+        parts = [int(part) if part.strip() else None for part in index.split(":")]
+        picked = images[slice(*parts)] if ":" in index else [images[int(index)]]
+    except (ValueError, TypeError):
+        raise InputError(f"index {index!r} is neither a number nor a slice such as 0, -1, 2:5 or ::10") from None
+    except IndexError:
+        raise InputError(f"there is no structure {index}; the file holds {len(images)}") from None
+    if not picked:
+        raise InputError(f"index {index!r} selects nothing of {len(images)} structures")
+    return picked
+
+
 def read_structure(path: str | PathLike[str], index: int = -1) -> Atoms:
     """One structure of a file, by default the last.
 
     Raises:
         InputError: as :func:`read_structures`, or there is no structure of that index.
     """
-    images = read_structures(path)
-    try:
-        return images[index]
-    except IndexError:
-        raise InputError(f"{path} holds {len(images)} structures; there is no number {index}") from None
+    (image,) = select(read_structures(path), str(index))
+    return image
 
 
 def check_structure(atoms: Atoms) -> None:

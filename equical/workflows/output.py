@@ -35,6 +35,7 @@ __all__ = [
     "provenance",
     "read_structure",
     "read_structures",
+    "removed_if_empty",
     "resolve_calculator",
     "snapshot",
     "write_json",
@@ -75,8 +76,19 @@ def open_output(
     return folder
 
 
-def check_writable(path: str | os.PathLike[str]) -> Path:
-    """Make sure, before hours of work, that a structure can be written to ``path`` in the format its name asks for.
+@contextmanager
+def removed_if_empty(folder: Path | None) -> Iterator[None]:
+    """Remove an output folder again when an exception ends the block before anything was written to it."""
+    try:
+        yield
+    except BaseException:
+        if folder is not None and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def check_writable(path: str | os.PathLike[str], count: int = 1) -> Path:
+    """Make sure, before hours of work, that ``count`` structures can be written to ``path`` in the format of its name.
 
     Raises:
         InputError: ASE writes no such format, or the folder is missing or not writable.
@@ -92,6 +104,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
         ) from None
     if not form.can_write:
         raise InputError(f"ASE can read but not write {form.name} ({path.name}); choose another format")
+    if form.single and count > 1:
+        raise InputError(f"{form.name} files hold one structure, and there are {count}; write .extxyz or .traj instead")
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write to {path}: it is a folder, or its folder is missing or read-only")
     return path
@@ -135,9 +149,10 @@ def _plain(value: Any) -> Any:
 def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atoms]) -> None:
     """Write one or several structures with their results, in the format the name asks for."""
     from ase.io import write
+    from ase.io.formats import filetype
 
     with atomic_path(path) as temporary:
-        write(temporary, images)
+        write(temporary, images, format=filetype(path, read=False))
 
 
 def snapshot(atoms: Atoms) -> Atoms:
@@ -154,10 +169,19 @@ def snapshot(atoms: Atoms) -> Atoms:
 
 
 def provenance(calculator: BaseCalculator) -> dict[str, Any]:
-    """What a result was computed with: ``model`` (calculator class; name and hash of the weights) and ``versions``."""
+    """What a result was computed with.
+
+    Returns:
+        ``model``: class of the calculator, and name and hash of the weights of an equical model; ``dtype``: its
+        precision, where known; ``versions`` of what took part.
+    """
     model = {"calculator": type(calculator).__name__}
     checkpoint = getattr(calculator, "checkpoint", None)
     if checkpoint is not None:
         model |= {"name": checkpoint.name, "sha256": checkpoint.sha256}
-    packages = {name: version(name) for name in ("equical", "torch", "ase", "numpy")}
-    return {"model": model, "versions": packages | {"python": platform.python_version()}}
+    versions = {name: version(name) for name in ("equical", "torch", "ase", "numpy")}
+    return {
+        "model": model,
+        "dtype": getattr(calculator, "parameters", {}).get("dtype"),
+        "versions": versions | {"python": platform.python_version()},
+    }

@@ -72,11 +72,10 @@ class RelaxRecord:
         if folder is None:
             return
         kind = {"cell": settings.cell, "pressure": settings.pressure, "symmetry": settings.symmetry}
-        run = {"model": self._provenance["model"], **kind}
+        self._run = {"model": self._provenance["model"], **kind}
         if resume and self._trajectory.exists():
-            self._check_same(run)
+            self._check_same(self._run)
             self.earlier = self._take_up(start)
-        write_json(folder / "run.json", run)
 
     @property
     def _trajectory(self) -> Path:
@@ -94,8 +93,8 @@ class RelaxRecord:
             ) from None
         changed = [key for key in run if run[key] != before.get(key)]
         if changed:
-            what = ", ".join(f"{key} was {before.get(key)}" for key in changed)
-            raise InputError(f"cannot resume the run in {self._folder}: {what}; keep it so, or choose another folder")
+            what = ", ".join(f"{key} was {_name(before.get(key))}" for key in changed)
+            raise InputError(f"cannot resume the run in {self._folder}: {what}; keep to that, or choose another folder")
 
     def _take_up(self, start: Atoms) -> list[Atoms]:
         """Read the whole frames of the trajectory, and cut off one that a kill has left unfinished."""
@@ -128,6 +127,7 @@ class RelaxRecord:
         if self._folder is None or step < len(self.earlier):
             return
         if step == 0:
+            write_json(self._folder / "run.json", self._run)
             write_structures(self._trajectory, image)
         else:
             write(self._trajectory, image, append=True)
@@ -139,6 +139,11 @@ class RelaxRecord:
         write_structures(self._folder / "relaxed.extxyz", result.atoms)
         plot_relaxation(result, self._folder / "relax.png")
         write_json(self._folder / "result.json", describe(result) | self._provenance | {"units": UNITS})
+
+
+def _name(value: Any) -> Any:
+    """A model's name, or its calculator's where it has none; other settings as they are."""
+    return value.get("name", value.get("calculator")) if isinstance(value, dict) else value
 
 
 def describe(result: RelaxResult) -> dict[str, Any]:

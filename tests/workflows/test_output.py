@@ -146,7 +146,7 @@ def test_reading_by_index(tmp_path):
     write_structures(tmp_path / "a.extxyz", [bulk("Cu"), bulk("Ni")])
     assert str(read_structure(tmp_path / "a.extxyz").symbols) == "Ni"
     assert str(read_structure(tmp_path / "a.extxyz", 0).symbols) == "Cu"
-    with pytest.raises(InputError, match="holds 2 structures"):
+    with pytest.raises(InputError, match="there is no structure 2; the file holds 2"):
         read_structure(tmp_path / "a.extxyz", 2)
 
 
