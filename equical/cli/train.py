@@ -1,0 +1,122 @@
+"""``equical train``: a model from labelled structures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from equical.cli.options import finish, output_options, resume_option
+
+if TYPE_CHECKING:
+    from equical.training.config import TrainConfig
+    from equical.training.prepare import Prepared
+    from equical.training.trainer import TrainResult
+
+
+@click.command("train")
+@click.argument("config", type=click.Path(path_type=Path))
+@output_options
+@resume_option
+def train(config: Path, output: Path | None, overwrite: bool, quiet: bool, resume: bool) -> None:
+    """Train a model as the YAML file CONFIG says.
+
+    The best model lands in DIR/model, usable as EquiCalc("DIR/model"). Tables, checkpoints and plots stand beside it.
+    After an interruption, the same command with --resume goes on as if nothing had happened.
+    """
+    from equical.training.config import load_config
+
+    settings = load_config(config)
+    folder = output or settings.output.directory
+    run_training(settings, folder, config.stem, overwrite=overwrite, quiet=quiet, resume=resume)
+
+
+def run_training(
+    config: TrainConfig, folder: Path | None, stem: str, *, overwrite: bool, quiet: bool, resume: bool
+) -> None:
+    """Train with progress on the terminal, write tables and plots, and end the process with the right code."""
+    import torch
+
+    from equical.training.distributed import join_world
+    from equical.training.prepare import prepare
+    from equical.training.trainer import Trainer
+    from equical.workflows.output import open_output
+
+    world = join_world(config.device)
+    show = (lambda line: None) if quiet or not world.speaks else _print_line
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    try:
+        if world.speaks:
+            folder = open_output(folder, "train", stem, overwrite=overwrite, resume=resume)
+        folder = world.agree(folder)
+        prepared = prepare(config, show)
+        if world.speaks:
+            _write_split(prepared, folder)
+        with _ProgressBar(disable=quiet or not world.speaks) as bar:
+            trainer = Trainer(config, prepared, folder, world=world, report=show, bar=bar.show)
+            result = trainer.run(resume=resume)
+        if world.speaks:
+            _write_results(result)
+            _summarise(result, show)
+    finally:
+        world.leave()
+    finish(result.finished)
+
+
+def _write_split(prepared: Prepared, folder: Path) -> None:
+    """Which frames were trained on and which were held out."""
+    from equical.workflows.output import write_json
+
+    parts = {"training": prepared.train, "validation": prepared.valid}
+    frames = {name: [{"frame": s.origin, "group": s.group} for s in part] for name, part in parts.items()}
+    write_json(folder / "split.json", frames)
+
+
+def _write_results(result: TrainResult) -> None:
+    from equical.training.plots import plot_learning_curve, plot_parity
+    from equical.workflows.output import write_json
+
+    plot_learning_curve(result.folder)
+    plot_parity(result.comparison, result.folder / "parity.png")
+    skipped = {"comparison", "folder", "finished"}
+    table = {key: value for key, value in vars(replace(result)).items() if key not in skipped}
+    write_json(result.folder / "result.json", {"converged": result.finished, "model": "model", **table})
+
+
+def _summarise(result: TrainResult, show: object) -> None:
+    assert callable(show)
+    for name, errors in result.by_dataset.items():
+        force = f", F {errors['forces_mae_meV_per_A']:.2f} meV/Å MAE" if "forces_mae_meV_per_A" in errors else ""
+        show(f"  {name}: E {errors['energy_rmse_meV_per_atom']:.2f} meV/atom RMSE{force}")
+    show(f"best model (step {result.best_step}): {result.folder / 'model'}")
+    if not result.finished:
+        show("stopped before the end; the same command with --resume goes on")
+
+
+def _print_line(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line)
+
+
+class _ProgressBar:
+    """Share of the run that is done, with the time that is left; only on a terminal."""
+
+    def __init__(self, disable: bool):
+        from tqdm import tqdm
+
+        layout = "{percentage:5.1f}% |{bar:30}| {elapsed} < {remaining}  {postfix}"
+        self.bar = tqdm(total=1.0, disable=True if disable else None, bar_format=layout, leave=False)
+
+    def show(self, share: float, status: str) -> None:
+        self.bar.set_postfix_str(status, refresh=False)
+        self.bar.update(share - self.bar.n)
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()

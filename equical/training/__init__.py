@@ -1,0 +1,1 @@
+"""Training and fine-tuning: data sets in, checkpoints out. Nothing outside the command line imports this."""

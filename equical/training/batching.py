@@ -1,0 +1,110 @@
+"""Samples → batches: a budget of atoms and edges for each step, in an order that seed and epoch determine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equical.graph import AtomGraph
+from equical.training.dataset import Sample
+
+__all__ = ["Batch", "collate", "plan_batches", "plan_epoch", "share_batch"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Several samples as one graph with labels: N atoms, B structures.
+
+    Attributes:
+        graph: the structures.
+        energy: ``[B]`` eV, float64.
+        forces: ``[N, 3]`` eV/Å.
+        force_weight: ``[N]``, weight of each atom's force error; 0 without a label.
+        stress: ``[B, 3, 3]`` eV/Å³.
+        stress_weight: ``[B]``, weight of each structure's stress error; 0 without a label.
+        weight: ``[B]``, weight of each structure's energy error.
+        atoms: ``[B]``, number of atoms.
+        free: ``[N]`` bool, atoms that were not held fixed.
+        denoise: ``[B]`` bool, structures that DeNS may corrupt.
+    """
+
+    graph: AtomGraph
+    energy: Tensor
+    forces: Tensor
+    force_weight: Tensor
+    stress: Tensor
+    stress_weight: Tensor
+    weight: Tensor
+    atoms: Tensor
+    free: Tensor
+    denoise: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on a device."""
+        return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
+
+
+def collate(samples: Sequence[Sample], *, skip_fixed: bool = True) -> Batch:
+    """Lay samples side by side.
+
+    Args:
+        samples: at least one.
+        skip_fixed: give the forces on atoms that were held fixed no weight.
+    """
+    weight = torch.tensor([sample.weight for sample in samples])
+    atoms = torch.tensor([sample.graph.num_atoms for sample in samples])
+    free = torch.cat([sample.free for sample in samples])
+    force_weight = torch.cat([sample.force_weight for sample in samples]) * weight.repeat_interleave(atoms)
+    return Batch(
+        graph=AtomGraph.batch([sample.graph for sample in samples]),
+        energy=torch.tensor([sample.energy for sample in samples], dtype=torch.float64),
+        forces=torch.cat([sample.forces for sample in samples]),
+        force_weight=force_weight * free if skip_fixed else force_weight,
+        stress=torch.stack([sample.stress for sample in samples]),
+        stress_weight=weight * torch.tensor([float(sample.has_stress) for sample in samples]),
+        weight=weight,
+        atoms=atoms,
+        free=free,
+        denoise=torch.tensor([sample.denoise for sample in samples]),
+    )
+
+
+def plan_epoch(samples: Sequence[Sample], *, max_atoms: int, max_edges: int, seed: int, epoch: int) -> list[list[int]]:
+    """Indices of each batch of an epoch, shuffled; the same seed and epoch give the same plan."""
+    order = np.random.default_rng([seed, epoch]).permutation(len(samples))
+    return plan_batches(samples, order.tolist(), max_atoms=max_atoms, max_edges=max_edges)
+
+
+def plan_batches(samples: Sequence[Sample], order: Sequence[int], *, max_atoms: int, max_edges: int) -> list[list[int]]:
+    """Fill batches in the given order while both budgets hold; a structure beyond a budget is a batch of its own."""
+    batches: list[list[int]] = []
+    atoms = edges = 0
+    for index in order:
+        graph = samples[index].graph
+        if not batches or atoms + graph.num_atoms > max_atoms or edges + graph.num_edges > max_edges:
+            batches.append([])
+            atoms = edges = 0
+        batches[-1].append(index)
+        atoms += graph.num_atoms
+        edges += graph.num_edges
+    return batches
+
+
+def share_batch(samples: Sequence[Sample], batch: Sequence[int], processes: int) -> list[list[int]]:
+    """Deal the structures of one batch to several processes so that their numbers of edges are alike.
+
+    Longest first, each to the process with the fewest edges so far. A process may get nothing.
+    """
+    if processes == 1:
+        return [list(batch)]
+    shares: list[list[int]] = [[] for _ in range(processes)]
+    load = [0] * processes
+    for index in sorted(batch, key=lambda index: (-samples[index].graph.num_edges, index)):
+        least = load.index(min(load))
+        shares[least].append(index)
+        load[least] += samples[index].graph.num_edges + samples[index].graph.num_atoms
+    return shares

@@ -1,0 +1,346 @@
+"""Everything a training run needs, from one YAML file; every unknown key is refused with a suggestion."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from equical.errors import InputError
+from equical.model import ModelConfig
+
+__all__ = [
+    "BatchConfig",
+    "DataConfig",
+    "LimitsConfig",
+    "LossConfig",
+    "OptimizerConfig",
+    "OutputConfig",
+    "ScheduleConfig",
+    "StageConfig",
+    "TrainConfig",
+    "ValidationConfig",
+    "described",
+    "load_config",
+    "parse_config",
+]
+
+
+class Section(BaseModel):
+    """One block of the YAML file. Unknown keys are an error that names the nearest known key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            for key in values:
+                if key not in cls.model_fields:
+                    raise ValueError(_unknown_key(str(key), list(cls.model_fields)))
+        return values
+
+
+class DataConfig(Section):
+    """One data set: files with one kind of labels, from one level of theory.
+
+    Attributes:
+        paths: files that ASE reads (extxyz, also gzipped; ASE db); relative paths start at the YAML file.
+        name: how reports call the data set; the first file's stem if absent.
+        energy_key: where the total energy (eV) stands: calculator results, ``atoms.info``.
+        forces_key: where the forces (eV/Å) stand: calculator results, ``atoms.arrays``; ``null``: no forces.
+        stress_key: where the stress (eV/Å³, ASE sign, 6 Voigt numbers or 3×3) stands; ``null``: no stress. With the
+            default, frames without stress are accepted.
+        fixed_key: per-atom array, non-zero for atoms that were held fixed; ASE's FixAtoms counts too.
+        group_key: ``atoms.info`` key of the trajectory a frame comes from. A group is never split between training
+            and validation.
+        block: break groups into runs of this many consecutive frames; without ``group_key`` 10 by default.
+        weight: factor on this data set's contribution to the loss.
+        references: ``shared``: one set of reference energies with the other shared sets; ``own``: this set has its own
+            zero of energy (another code or pseudopotential), and is shifted onto the model's.
+        denoise: false keeps these frames out of DeNS (frames of molecular dynamics, for instance).
+    """
+
+    paths: list[Path] = Field(min_length=1)
+    name: str = ""
+    energy_key: str = "energy"
+    forces_key: str | None = "forces"
+    stress_key: str | None = "stress"
+    fixed_key: str = "fixed"
+    group_key: str | None = None
+    block: int | None = Field(default=None, ge=1)
+    weight: float = Field(default=1.0, gt=0)
+    references: Literal["shared", "own"] = "shared"
+    denoise: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_one_path(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("paths"), str | Path):
+            values = {**values, "paths": [values["paths"]]}
+        return values
+
+    @property
+    def label(self) -> str:
+        """The name used in reports."""
+        return self.name or self.paths[0].name.split(".")[0]
+
+
+class ValidationConfig(Section):
+    """What is held out, and how often it is looked at.
+
+    Attributes:
+        fraction: share of each data set's frames held out, whole groups at a time; ignored where ``data`` is given.
+        data: held-out files of their own.
+        every_epochs: evaluate after this many epochs ...
+        every_steps: ... or after this many steps, if given.
+    """
+
+    fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
+    data: list[DataConfig] = []
+    every_epochs: int = Field(default=1, ge=1)
+    every_steps: int | None = Field(default=None, ge=1)
+
+
+class LossTermConfig(Section):
+    """Weight of one term of the loss; zero drops it."""
+
+    weight: float = Field(ge=0)
+
+
+class EnergyLossConfig(LossTermConfig):
+    """|ΔE| per atom in eV: ``l1``, or ``huber``, quadratic below ``delta`` (eV per atom)."""
+
+    weight: float = Field(default=5.0, ge=0)
+    kind: Literal["l1", "huber"] = "l1"
+    delta: float = Field(default=0.01, gt=0)
+
+
+class ForcesLossConfig(LossTermConfig):
+    """Mean over atoms of ‖ΔF‖ in eV/Å (L2-MAE), or of its Huber form below ``delta``; fixed atoms can be left out."""
+
+    weight: float = Field(default=20.0, ge=0)
+    kind: Literal["l2mae", "huber"] = "l2mae"
+    delta: float = Field(default=0.01, gt=0)
+    skip_fixed: bool = True
+
+
+class StressLossConfig(LossTermConfig):
+    """Mean over structures of ‖Δσ‖ (Frobenius norm, eV/Å³)."""
+
+    weight: float = Field(default=50.0, ge=0)
+
+
+class LossConfig(Section):
+    """Weighted sum of terms in physical units."""
+
+    energy: EnergyLossConfig = EnergyLossConfig()
+    forces: ForcesLossConfig = ForcesLossConfig()
+    stress: StressLossConfig = StressLossConfig()
+
+
+class OptimizerConfig(Section):
+    """AdamW. Weight decay acts on matrices only, never on biases, norms and embeddings."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    clip_norm: float | None = Field(default=100.0, gt=0)
+    ema_decay: float | None = Field(default=0.999, gt=0, lt=1)
+
+
+class ScheduleConfig(Section):
+    """Linear warm-up from ``warmup_start``, then cosine (or constant) down to ``final``, as factors on the rate."""
+
+    kind: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = Field(default=100, ge=0)
+    warmup_start: float = Field(default=0.2, ge=0, le=1)
+    final: float = Field(default=0.01, ge=0, le=1)
+
+
+class BatchConfig(Section):
+    """Budget of one optimiser step, shared by all processes: structures are added while both limits hold."""
+
+    max_atoms: int = Field(default=400, ge=1)
+    max_edges: int = Field(default=20000, ge=1)
+
+
+class LimitsConfig(Section):
+    """When to stop: whichever limit is met first. The cosine ends where the first limit ends.
+
+    ``patience``: stop after this many evaluations without a better one.
+    """
+
+    max_steps: int | None = Field(default=None, ge=1)
+    max_epochs: int | None = Field(default=None, ge=1)
+    max_minutes: float | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> LimitsConfig:
+        if self.max_steps is None and self.max_epochs is None and self.max_minutes is None:
+            raise ValueError("give at least one of max_steps, max_epochs, max_minutes")
+        return self
+
+
+class StageConfig(Section):
+    """One stretch of training. ``model`` overrides keys of the model section, such as ``conservative: false``."""
+
+    name: str = "train"
+    model: dict[str, Any] = {}
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    batch: BatchConfig = BatchConfig()
+    limits: LimitsConfig = LimitsConfig(max_epochs=100)
+
+
+class OutputConfig(Section):
+    """Where and how often things are written."""
+
+    directory: Path | None = None
+    log_every: int = Field(default=20, ge=1)
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
+
+
+class TrainConfig(Section):
+    """One training run.
+
+    Attributes:
+        model: architecture of a new model; leave out with ``start_from``.
+        start_from: name or folder of a model to continue from.
+        data: training sets.
+        validation: held-out data.
+        training: settings of every stage.
+        stages: what each stage does differently from ``training``; without any there is one stage.
+        reference_energies: energies of single atoms in eV by symbol, instead of a least-squares fit.
+        ridge: strength of the pull towards a common energy per atom in that fit, relative to one structure.
+        seed: of weights, split and order.
+        dtype: precision of weights and of the arithmetic.
+        threads: CPU threads; torch's choice if absent.
+        output: folder, and how often to write.
+    """
+
+    model: ModelConfig | None = None
+    start_from: str | None = None
+    data: list[DataConfig] = Field(min_length=1)
+    validation: ValidationConfig = ValidationConfig()
+    training: StageConfig = StageConfig()
+    stages: list[dict[str, Any]] = []
+    reference_energies: dict[str, float] | None = None
+    ridge: float = Field(default=0.0, ge=0)
+    seed: int = Field(default=0, ge=0)
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "auto"
+    threads: int | None = Field(default=None, ge=1)
+    output: OutputConfig = OutputConfig()
+
+    @field_validator("stages", mode="after")
+    @classmethod
+    def _stage_keys(cls, stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for stage in stages:
+            for key in stage:
+                if key not in StageConfig.model_fields:
+                    raise ValueError(_unknown_key(str(key), list(StageConfig.model_fields)))
+        return stages
+
+    @model_validator(mode="after")
+    def _one_model(self) -> TrainConfig:
+        if (self.model is None) == (self.start_from is None):
+            raise ValueError("give exactly one of `model` (a new network) and `start_from` (a model to continue)")
+        names = [data.label for data in self.data]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two data sets have the same name {names}; set `name` for each")
+        return self
+
+    @property
+    def plan(self) -> list[StageConfig]:
+        """The stages in order, each complete."""
+        base = self.training.model_dump(exclude_unset=True)
+        if not self.stages:
+            return [self.training]
+        return [
+            StageConfig.model_validate(_merged(base, {"name": f"stage{number}", **stage}))
+            for number, stage in enumerate(self.stages, start=1)
+        ]
+
+
+def load_config(path: str | Path) -> TrainConfig:
+    """Read and check a training YAML; relative paths in it start at its own folder.
+
+    Raises:
+        InputError: the file is missing, is no YAML, or a key or value in it is wrong.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no training configuration at {path}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} must hold `key: value` lines; the keys are {', '.join(TrainConfig.model_fields)}")
+    return parse_config(values, folder=path.parent, name=str(path))
+
+
+def parse_config(values: dict[str, Any], folder: Path = Path(), name: str = "configuration") -> TrainConfig:
+    """Check a configuration given as nested dicts; relative paths start at ``folder``."""
+    try:
+        config = TrainConfig.model_validate(values)
+        _ = config.plan
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{name}: {where + ': ' if where else ''}{message}") from error
+    return _with_absolute_paths(config, folder)
+
+
+def described(config: TrainConfig) -> dict[str, Any]:
+    """The configuration for a model's metadata: plain values, and names of files without their places."""
+    values = config.model_dump(mode="json", exclude={"output", "threads", "device"})
+    for data in [*values["data"], *values["validation"]["data"]]:
+        data["paths"] = [Path(path).name for path in data["paths"]]
+    if values["start_from"] is not None:
+        values["start_from"] = Path(values["start_from"]).name
+    return values
+
+
+def _with_absolute_paths(config: TrainConfig, folder: Path) -> TrainConfig:
+    def located(data: DataConfig) -> DataConfig:
+        return data.model_copy(update={"paths": [folder / path for path in data.paths]})
+
+    output = config.output
+    if output.directory is not None:
+        output = output.model_copy(update={"directory": folder / output.directory})
+    start_from = config.start_from
+    if start_from is not None and (folder / start_from).is_dir():
+        start_from = str(folder / start_from)
+    validation = config.validation.model_copy(update={"data": [located(data) for data in config.validation.data]})
+    changes = {
+        "data": [located(data) for data in config.data],
+        "validation": validation,
+        "output": output,
+        "start_from": start_from,
+    }
+    return config.model_copy(update=changes)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            value = _merged(result[key], value)
+        result[key] = value
+    return result
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    advice = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
+    return f"unknown key `{key}`; {advice}"

@@ -1,0 +1,285 @@
+"""Files of labelled structures → samples: neighbour graphs with energies, forces and stresses as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equical.errors import InputError
+from equical.graph import AtomGraph
+from equical.training.config import DataConfig
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["Frame", "Sample", "make_samples", "read_frames"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One labelled structure as read from a file.
+
+    Attributes:
+        atoms: the structure, without calculator.
+        energy: eV.
+        forces: ``[N, 3]`` eV/Å, or None.
+        stress: ``[3, 3]`` eV/Å³ in ASE's sign, or None.
+        fixed: ``[N]`` bool, atoms held fixed.
+        group: trajectory it belongs to, unique among all data sets.
+        origin: file and number of the frame, for messages.
+        dataset: name of the data set.
+        weight: factor on its contribution to the loss.
+        denoise: whether DeNS may corrupt it.
+    """
+
+    atoms: Atoms
+    energy: float
+    forces: np.ndarray | None
+    stress: np.ndarray | None
+    fixed: np.ndarray
+    group: str
+    origin: str
+    dataset: str
+    weight: float
+    denoise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled structure, ready for batching. Labels as in :class:`Frame`, as tensors.
+
+    Attributes:
+        graph: the structure and its edges.
+        energy: eV, on the zero of the model's reference energies.
+        forces: ``[N, 3]``; zeros where ``force_weight`` is zero.
+        force_weight: ``[N]``, 1 for labelled atoms, 0 for atoms without a force label.
+        stress: ``[3, 3]``; zeros without a label.
+        has_stress: whether there is one.
+        free: ``[N]`` bool, atoms that were not held fixed.
+        weight, denoise, dataset, group, origin: as in :class:`Frame`.
+    """
+
+    graph: AtomGraph
+    energy: float
+    forces: Tensor
+    force_weight: Tensor
+    stress: Tensor
+    has_stress: bool
+    free: Tensor
+    weight: float
+    denoise: bool
+    dataset: str
+    group: str
+    origin: str
+
+
+def read_frames(config: DataConfig) -> list[Frame]:
+    """Read every frame of a data set with its labels.
+
+    Raises:
+        InputError: a file is missing or unreadable, or a label is missing, not finite, or of the wrong shape; the
+            message names the file and the frame.
+    """
+    frames: list[Frame] = []
+    names: list[str] = []
+    for path in config.paths:
+        for index, atoms in enumerate(_read_file(path)):
+            origin = f"{path}, frame {index}"
+            frames.append(_frame(atoms, config, origin))
+            names.append(_group_name(atoms, config, origin))
+    groups = _blocks(names, config)
+    for i, frame in enumerate(frames):
+        frames[i] = replace(frame, group=groups[i])
+    return frames
+
+
+def make_samples(
+    frames: Sequence[Frame], cutoff: float, dtype: torch.dtype, shifts: dict[str, dict[int, float]] | None = None
+) -> Iterator[Sample]:
+    """Build the neighbour graph of each frame once and turn its labels into tensors.
+
+    Args:
+        frames: labelled structures.
+        cutoff: Å.
+        dtype: of positions, forces and stresses.
+        shifts: for data sets with their own zero of energy, eV per atomic number to add to its labels.
+    """
+    for frame in frames:
+        count = len(frame.atoms)
+        has_forces, has_stress = frame.forces is not None, frame.stress is not None
+        energy = frame.energy
+        if shifts and frame.dataset in shifts:
+            energy += sum(shifts[frame.dataset][int(z)] for z in frame.atoms.numbers)
+        try:
+            graph = AtomGraph.from_atoms(frame.atoms, cutoff, dtype)
+        except InputError as error:
+            raise InputError(f"{frame.origin}: {error}") from error
+        yield Sample(
+            graph=_with_volume(graph),
+            energy=energy,
+            forces=torch.tensor(frame.forces if has_forces else np.zeros((count, 3)), dtype=dtype),
+            force_weight=torch.full((count,), float(has_forces), dtype=dtype),
+            stress=torch.tensor(frame.stress if has_stress else np.zeros((3, 3)), dtype=dtype),
+            has_stress=has_stress,
+            free=torch.tensor(~frame.fixed),
+            weight=frame.weight,
+            denoise=frame.denoise,
+            dataset=frame.dataset,
+            group=frame.group,
+            origin=frame.origin,
+        )
+
+
+def _with_volume(graph: AtomGraph) -> AtomGraph:
+    """Replace a cell without volume, which no edge can cross, so that the stress of a mixed batch stays a number."""
+    if torch.linalg.det(graph.cell[0].double()) != 0 or graph.shift.any():
+        return graph
+    return replace(graph, cell=torch.eye(3, dtype=graph.cell.dtype)[None])
+
+
+def _read_file(path: Path) -> list[Atoms]:
+    import ase.io
+
+    if not path.is_file():
+        raise InputError(f"no data file at {path}")
+    try:
+        images = ase.io.read(path, ":")
+    except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} cannot be read as structures: {reason}") from error
+    if not images:
+        raise InputError(f"{path} holds no structure")
+    return images
+
+
+def _frame(atoms: Atoms, config: DataConfig, origin: str) -> Frame:
+    count = len(atoms)
+    if count == 0:
+        raise InputError(f"{origin}: a structure without atoms; remove it")
+    if not np.isfinite(atoms.positions).all() or not np.isfinite(atoms.cell.array).all():
+        raise InputError(f"{origin}: positions or cell are not finite")
+    energy = _label(atoms, config.energy_key, "energy_key", origin)
+    forces = None if config.forces_key is None else _label(atoms, config.forces_key, "forces_key", origin)
+    stress = None
+    if config.stress_key is not None and _usable_cell(atoms):
+        asked = "stress_key" in config.model_fields_set
+        if asked or _find(atoms, config.stress_key) is not None:
+            stress = _stress_matrix(_label(atoms, config.stress_key, "stress_key", origin), origin)
+    if energy.size != 1:
+        raise InputError(f"{origin}: `{config.energy_key}` has {energy.size} values; an energy is one number in eV")
+    if forces is not None and forces.shape != (count, 3):
+        raise InputError(f"{origin}: forces have the shape {forces.shape}; {count} atoms need ({count}, 3)")
+    return Frame(
+        atoms=_bare(atoms),
+        energy=float(energy.reshape(())),
+        forces=forces,
+        stress=stress,
+        fixed=_fixed_atoms(atoms, config.fixed_key, origin),
+        group="",
+        origin=origin,
+        dataset=config.label,
+        weight=config.weight,
+        denoise=config.denoise,
+    )
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    from ase import Atoms as Structure
+
+    return Structure(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+
+
+def _find(atoms: Atoms, key: str) -> Any:
+    """The value of ``key`` among calculator results, ``info``, ``arrays`` and an ASE db row's pairs, or None."""
+    places: list[dict[str, Any]] = [atoms.info, atoms.arrays]
+    if atoms.calc is not None:
+        places.insert(0, atoms.calc.results)
+    for name in ("key_value_pairs", "data"):
+        if isinstance(atoms.info.get(name), dict):
+            places.append(atoms.info[name])
+    for place in places:
+        if place.get(key) is not None:
+            return place[key]
+    return None
+
+
+def _label(atoms: Atoms, key: str, option: str, origin: str) -> np.ndarray:
+    value = _find(atoms, key)
+    if value is None:
+        raise InputError(f"{origin}: no `{key}`; set {option} to one of: {_known_keys(atoms, option)}")
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{origin}: `{key}` is not numeric ({value!r})") from error
+    if not np.isfinite(array).all():
+        raise InputError(f"{origin}: `{key}` holds values that are not finite; remove the frame or repair its labels")
+    return array
+
+
+def _known_keys(atoms: Atoms, option: str) -> str:
+    """Keys that could be meant: per-atom ones for forces, per-structure ones otherwise."""
+    results = {} if atoms.calc is None else {k: v for k, v in atoms.calc.results.items() if v is not None}
+    per_atom = option == "forces_key"
+    names = [k for k, v in results.items() if (np.ndim(v) == 2) == per_atom]
+    names += [k for k in (atoms.arrays if per_atom else atoms.info) if k not in ("numbers", "positions")]
+    if option != "energy_key":
+        names.append("null (none in these data)")
+    return ", ".join(names) or "nothing here could be meant; compute labels first"
+
+
+def _usable_cell(atoms: Atoms) -> bool:
+    return bool(atoms.pbc.all()) and abs(atoms.cell.volume) > 0
+
+
+def _stress_matrix(stress: np.ndarray, origin: str) -> np.ndarray:
+    if stress.shape == (6,):
+        xx, yy, zz, yz, xz, xy = stress
+        return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    if stress.size == 9:
+        stress = stress.reshape(3, 3)
+        return 0.5 * (stress + stress.T)
+    raise InputError(f"{origin}: stress has the shape {stress.shape}; give 6 Voigt numbers (xx yy zz yz xz xy) or 3×3")
+
+
+def _fixed_atoms(atoms: Atoms, key: str, origin: str) -> np.ndarray:
+    from ase.constraints import FixAtoms
+
+    fixed = np.zeros(len(atoms), dtype=bool)
+    if key in atoms.arrays:
+        values = np.asarray(atoms.arrays[key])
+        if values.shape != (len(atoms),):
+            raise InputError(f"{origin}: `{key}` has the shape {values.shape}; it is one number per atom")
+        fixed |= values.astype(bool)
+    for constraint in atoms.constraints:
+        if isinstance(constraint, FixAtoms):
+            fixed[constraint.get_indices()] = True
+    return fixed
+
+
+def _group_name(atoms: Atoms, config: DataConfig, origin: str) -> str:
+    if config.group_key is None:
+        return f"{config.label}/{atoms.get_chemical_formula()}"
+    value = _find(atoms, config.group_key)
+    if value is None:
+        known = ", ".join(atoms.info) or "none here"
+        raise InputError(f"{origin}: no `{config.group_key}` in its info; set group_key to one of: {known}")
+    return f"{config.label}/{value}"
+
+
+def _blocks(names: list[str], config: DataConfig) -> list[str]:
+    """Break each group into runs of ``block`` consecutive members."""
+    block = config.block or (10 if config.group_key is None else None)
+    if block is None:
+        return names
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, -1) + 1
+        result.append(f"{name}#{seen[name] // block}")
+    return result

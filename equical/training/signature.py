@@ -1,0 +1,48 @@
+"""What a run and its resumption must have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from equical.errors import InputError
+from equical.training.config import TrainConfig, described
+
+__all__ = ["check_signature", "run_signature"]
+
+
+def run_signature(config: TrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
+    """Everything that decides the weights of a run: configuration and contents of data files.
+
+    Places of files, output, device, threads and number of processes are left out.
+    """
+    files = {entry["name"]: [file["sha256"] for file in entry["files"]] for entry in provenance["data"]}
+    return {"config": described(config), "data files": files}
+
+
+def check_signature(saved: dict[str, Any], current: dict[str, Any], path: Path) -> None:
+    """Refuse to resume with another configuration or other data.
+
+    Raises:
+        InputError: naming what differs.
+    """
+    before, now = _flat(saved), _flat(current)
+    different = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    if different:
+        key = different[0]
+        more = f" (and {len(different) - 1} more: {', '.join(different[1:4])})" if len(different) > 1 else ""
+        raise InputError(
+            f"cannot resume {path}: {key} was {before.get(key, 'absent')!r} and is now {now.get(key, 'absent')!r}"
+            f"{more}; restore it, or start a new run with start_from"
+        )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dicts and lists as one dict with dotted keys."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if items is None:
+        return {prefix: value}
+    result: dict[str, Any] = {}
+    for key, item in items:
+        result |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
+    return result

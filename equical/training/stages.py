@@ -1,0 +1,110 @@
+"""One stage of a run: its model, loss, optimiser and averaged weights, and their state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from equical.errors import InputError
+from equical.model import Potential, parse_config
+from equical.training.config import StageConfig
+from equical.training.dataset import Sample
+from equical.training.ema import MovingAverage
+from equical.training.loss import LossTerm, loss_terms
+from equical.training.optimizer import make_optimizer
+
+__all__ = ["Stage", "begin_stage", "labelled_terms", "stage_potential"]
+
+
+@dataclass
+class Stage:
+    """What changes from step to step, apart from counters.
+
+    Attributes:
+        config: settings.
+        potential: the model being trained.
+        terms: of the loss, only those that the data have labels for.
+        optimizer: over the potential's parameters.
+        average: moving average of its weights.
+    """
+
+    config: StageConfig
+    potential: Potential
+    terms: list[LossTerm]
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage
+
+    def state(self) -> dict[str, Any]:
+        """Weights, optimiser and average, for :meth:`load`."""
+        return {
+            "model": self.potential.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.weights,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go back to a saved state."""
+        self.potential.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load(state["average"])
+
+    def averaged_weights(self) -> list[Tensor]:
+        """A copy of the averaged weights."""
+        return [weight.clone() for weight in self.average.weights]
+
+
+def begin_stage(
+    config: StageConfig, before: Potential, samples: Sequence[Sample], device: torch.device, seed: int
+) -> Stage:
+    """Set up a stage that goes on from the weights of ``before``; new heads start at random, by ``seed``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        potential = stage_potential(before, config.model).to(device)
+    optimizer = make_optimizer(potential, config.optimizer)
+    average = MovingAverage(list(potential.parameters()), config.optimizer.ema_decay)
+    return Stage(config, potential, labelled_terms(config, samples), optimizer, average)
+
+
+def stage_potential(before: Potential, changes: dict[str, Any]) -> Potential:
+    """The same model with other heads: shared weights are kept, new heads start at random, lost ones are dropped.
+
+    Raises:
+        InputError: ``changes`` has a key the model does not know, or changes the shape of shared weights.
+    """
+    try:
+        config = parse_config({**before.config.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"stage: model.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if config == before.config:
+        return before
+    known = {z: float(before.reference_energies[z]) for z in before.elements}
+    after = Potential(config, before.elements, known, before.scales, before.energy_kind, before.dtype)
+    try:
+        after.load_state_dict(before.state_dict(), strict=False)
+    except RuntimeError as error:
+        names = ", ".join(changes)
+        raise InputError(f"stage: changing {names} changes the network itself; stages can change heads") from error
+    return after
+
+
+def labelled_terms(config: StageConfig, samples: Sequence[Sample]) -> list[LossTerm]:
+    """Terms of the loss that some sample has a label for.
+
+    Raises:
+        InputError: none is left.
+    """
+    present = {
+        "energy": True,
+        "forces": any(bool((sample.force_weight > 0).any()) for sample in samples),
+        "stress": any(sample.has_stress for sample in samples),
+    }
+    terms = [term for term in loss_terms(config.loss) if present[term.name]]
+    if not terms:
+        raise InputError("the loss has no term with a positive weight and labels in the data")
+    return terms

@@ -1,0 +1,140 @@
+"""One training step and one pass of evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equical.model import Potential
+from equical.prediction import Prediction
+from equical.training.batching import Batch, collate, plan_batches
+from equical.training.dataset import Sample
+from equical.training.distributed import World
+from equical.training.loss import LossTerm, loss_sums
+from equical.training.metrics import Comparison
+
+__all__ = ["Evaluation", "compare", "evaluate", "train_step"]
+
+
+def train_step(
+    potential: Potential,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch | None,
+    terms: Sequence[LossTerm],
+    *,
+    clip_norm: float | None,
+    world: World,
+) -> Tensor:
+    """Predict, differentiate the loss, update the weights.
+
+    Args:
+        potential: the model.
+        optimizer: over its parameters.
+        batch: this process's share of the batch; None if it has none.
+        terms: of the loss.
+        clip_norm: largest norm of the gradient.
+        world: the processes that share the batch.
+
+    Returns:
+        Mean error of each term over the whole batch and the norm of the gradient before clipping,
+        ``[terms + 1]`` float64, left on the device.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    device = parameters[0].device
+    sums = totals = torch.zeros(len(terms), dtype=torch.float64, device=device)
+    if batch is not None:
+        sums, totals = loss_sums(terms, _predict(potential, batch, terms, create_graph=True), batch)
+    totals = totals.clone()
+    world.sum_([totals])
+    means = sums / totals.clamp(min=1e-12)
+    if batch is not None:
+        coefficients = torch.tensor([term.coefficient for term in terms], dtype=torch.float64, device=device)
+        (coefficients * means).sum().backward()
+    means = means.detach()
+    if world.size > 1:
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        world.sum_([parameter.grad for parameter in parameters if parameter.grad is not None])
+        means = means.clone()
+        world.sum_([means])
+    limit = float("inf") if clip_norm is None else clip_norm
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit, foreach=True)
+    optimizer.step()
+    return torch.cat([means, norm.detach().double().reshape(1)])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors of a model on a set of samples.
+
+    Attributes:
+        loss: weighted sum of the terms.
+        comparison: labels beside predictions, in the order of the samples.
+    """
+
+    loss: float
+    comparison: Comparison
+
+
+def evaluate(
+    potential: Potential,
+    samples: Sequence[Sample],
+    terms: Sequence[LossTerm],
+    *,
+    max_atoms: int,
+    max_edges: int,
+    device: torch.device | str = "cpu",
+    world: World | None = None,
+    skip_fixed: bool = True,
+) -> Evaluation:
+    """Predict every sample, without keeping anything for the weights' gradient; processes share the batches."""
+    world = world or World()
+    batches = plan_batches(samples, range(len(samples)), max_atoms=max_atoms, max_edges=max_edges)
+    parts: list[tuple[int, Comparison, np.ndarray, np.ndarray]] = []
+    for number in range(world.rank, len(batches), world.size):
+        members = [samples[index] for index in batches[number]]
+        batch = collate(members, skip_fixed=skip_fixed).to(device)
+        prediction = _predict(potential, batch, terms, create_graph=False)
+        sums, totals = loss_sums(terms, prediction, batch)
+        parts.append((number, compare(prediction, batch, members), sums.cpu().numpy(), totals.cpu().numpy()))
+    parts = sorted((part for share in world.gather(parts) for part in share), key=lambda part: part[0])
+    sums_all = np.sum([part[2] for part in parts], axis=0)
+    totals_all = np.sum([part[3] for part in parts], axis=0)
+    coefficients = np.array([term.coefficient for term in terms])
+    loss = float((coefficients * sums_all / np.maximum(totals_all, 1e-12)).sum())
+    return Evaluation(loss, Comparison.join([part[1] for part in parts]))
+
+
+def compare(prediction: Prediction, batch: Batch, samples: Sequence[Sample]) -> Comparison:
+    """Lay a prediction beside the labels of its batch."""
+    stressed = (batch.stress_weight > 0).cpu().numpy()
+    group = np.array([sample.dataset for sample in samples])
+    forces, stress = prediction.forces, prediction.stress
+    if forces is None:
+        forces = torch.zeros_like(batch.forces)
+    if stress is None:
+        stress, stressed = torch.zeros_like(batch.stress), np.zeros_like(stressed)
+    return Comparison(
+        atoms=batch.atoms.cpu().numpy(),
+        energy=prediction.energy.detach().cpu().numpy(),
+        energy_label=batch.energy.cpu().numpy(),
+        group=group,
+        numbers=batch.graph.numbers.cpu().numpy(),
+        forces=forces.detach().cpu().double().numpy(),
+        forces_label=batch.forces.cpu().double().numpy(),
+        scored=(batch.force_weight > 0).cpu().numpy() & (prediction.forces is not None),
+        stress=stress.detach().cpu().double().numpy()[stressed],
+        stress_label=batch.stress.cpu().double().numpy()[stressed],
+        stress_group=group[stressed],
+    )
+
+
+def _predict(potential: Potential, batch: Batch, terms: Sequence[LossTerm], *, create_graph: bool) -> Prediction:
+    names = {term.name for term in terms}
+    return potential.predict(batch.graph, forces="forces" in names, stress="stress" in names, create_graph=create_graph)
