@@ -25,26 +25,32 @@ class GraphAttention(nn.Module):
     envelope enters twice, inside the softmax and on the weight: with it an edge fades away before it is cut.
     """
 
+    spread: Tensor
+
     def __init__(self, config: ModelConfig, outputs: int, activation: str):
         super().__init__()
         lmax, mmax, hidden = config.lmax, config.mmax, config.attention_hidden
         self.lmax, self.heads, self.eps, self.merge = lmax, config.num_heads, config.attention_eps, config.merge
-        self.radial = RadialMLP(
-            config.num_radial, config.edge_channels, (lmax + 1) * 2 * config.channels, config.max_elements
-        )
+        width = config.message_channels or config.channels
+        narrow = config.message_channels is not None
+        self.sender_linear = SO3Linear(lmax, config.channels, width) if narrow else nn.Identity()
+        self.receiver_linear = SO3Linear(lmax, config.channels, width) if narrow else nn.Identity()
+        self.radial = RadialMLP(config.num_radial, config.edge_channels, (lmax + 1) * 2 * width, config.max_elements)
         self.activation: SphereProduct | GateActivation
         if activation == "swiglu_s2":
             self.activation = SphereProduct(lmax, mmax, hidden, config.edge_grid)
         else:
             self.activation = GateActivation(lmax, mmax, hidden)
         self.alpha_width = config.num_heads * config.alpha_channels
-        inputs = config.channels if config.merge == "add" else 2 * config.channels
+        inputs = width if config.merge == "add" else 2 * width
         extra, signals = self.alpha_width + self.activation.num_scalars, self.activation.num_signals
         self.so2_linear_1 = SO2Linear(lmax, mmax, inputs, hidden, extra, signals)
         self.so2_linear_2 = SO2Linear(lmax, mmax, hidden, config.num_heads * config.value_channels)
         self.alpha_norm = nn.LayerNorm(config.alpha_channels)
         self.alpha_dot = nn.Parameter(torch.empty(config.num_heads, config.alpha_channels))
         nn.init.uniform_(self.alpha_dot, -1 / sqrt(config.alpha_channels), 1 / sqrt(config.alpha_channels))
+        spread = torch.eye(config.num_heads, dtype=torch.float64).repeat_interleave(config.value_channels, dim=1)
+        self.register_buffer("spread", spread, persistent=False)
         self.projection = SO3Linear(lmax, config.num_heads * config.value_channels, outputs)
 
     def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
@@ -54,27 +60,32 @@ class GraphAttention(nn.Module):
         features, scalars = cut(invariants, [self.alpha_width, self.activation.num_scalars], dim=1)
         value = self.so2_linear_2(self.activation(scalars, *signals))[1]
         weight = self._attention_weight(features, edges)
-        value = value.unflatten(-1, (self.heads, -1)) * weight[:, None, :, None]
-        value = torch.bmm(edges.rotations.out_of_frame, value.flatten(2))
+        value = torch.bmm(edges.rotations.out_of_frame, value * weight[:, None, :])
         return self.projection(segment_sum(value, edges.receiver, edges.num_atoms))
 
     def _message(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
-        """Features of both atoms, each degree and channel weighted by the radial network: ``[E, (lmax + 1)², inputs]``."""
+        """Features of both atoms, each degree and channel weighted by the radial network.
+
+        Returns:
+            ``[E, (lmax + 1)², inputs]``.
+        """
         weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
-        sender, receiver = gather(x, edges.sender), gather(x, edges.receiver)
+        sender = gather(self.sender_linear(x), edges.sender)
+        receiver = gather(self.receiver_linear(x), edges.receiver)
         weights = weights.unflatten(-1, (self.lmax + 1, -1))
         if self.merge == "concat":
             return scale_degrees(join([sender, receiver], dim=-1), weights)
-        for_sender, for_receiver = cut(weights, [x.shape[2]] * 2, dim=-1)
+        for_sender, for_receiver = cut(weights, [sender.shape[2]] * 2, dim=-1)
         return scale_degrees(sender, for_sender) + scale_degrees(receiver, for_receiver)
 
     def _attention_weight(self, features: Tensor, edges: EdgeFeatures) -> Tensor:
-        """Softmax over the edges of a receiver, faded by the envelope: ``[E, heads]``."""
+        """Softmax over the edges of a receiver, faded by the envelope, for each value channel: ``[E, heads·V]``."""
         features = smooth_leaky_relu(self.alpha_norm(features.unflatten(-1, (self.heads, -1))))
         logits = (features * self.alpha_dot).sum(dim=-1)
         largest = segment_max(logits, edges.receiver, edges.num_atoms)
         envelope = edges.envelope[:, None]
         unnormalised = torch.exp(logits - largest.index_select(0, edges.receiver)) * envelope
         total = segment_sum(unnormalised, edges.receiver, edges.num_atoms) + self.eps
-        return unnormalised * envelope / gather(total, edges.receiver)
-
+        weight = unnormalised * envelope / gather(total, edges.receiver)
+        # A product with zeros and ones spreads the weight of a head over its channels and differentiates cheaply.
+        return weight @ self.spread

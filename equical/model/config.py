@@ -37,6 +37,9 @@ class ModelConfig(BaseModel):
     ffn_hidden: PositiveInt = Field(64, description="channels inside the feed-forward and the heads")
     edge_channels: PositiveInt = Field(32, description="width of the radial networks and of their element tables")
     num_radial: int = Field(10, ge=2, description="Gaussians between zero and the cutoff")
+    message_channels: PositiveInt | None = Field(
+        None, description="channels that atoms send along edges, after a linear map; none: all of them, as published"
+    )
     merge: Literal["concat", "add"] = Field(
         "concat", description="how sender and receiver make a message: side by side, or summed (half the width)"
     )

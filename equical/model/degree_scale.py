@@ -23,7 +23,7 @@ class _Scale(torch.autograd.Function):
         return scaled
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, weights = ctx.saved_tensors
         for_x = _Scale.apply(grad, weights) if ctx.needs_input_grad[0] else None
         return for_x, _Contract.apply(grad, x) if ctx.needs_input_grad[1] else None
@@ -42,7 +42,7 @@ class _Contract(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, y = ctx.saved_tensors
         for_x = _Scale.apply(y, grad) if ctx.needs_input_grad[0] else None
         return for_x, _Scale.apply(x, grad) if ctx.needs_input_grad[1] else None

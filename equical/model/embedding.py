@@ -35,14 +35,19 @@ class EdgeDegreeEmbedding(nn.Module):
     def __init__(self, config: ModelConfig | EquiformerV2Config):
         super().__init__()
         self.lmax, self.avg_degree = config.lmax, config.avg_degree
-        outputs = (config.lmax + 1) * config.channels
+        width = config.message_channels or config.channels
+        outputs = (config.lmax + 1) * width
         self.radial = RadialMLP(config.num_radial, config.edge_channels, outputs, config.max_elements)
+        self.widen = (
+            nn.Identity() if config.message_channels is None else SO3Linear(config.lmax, width, config.channels)
+        )
 
     def forward(self, edges: EdgeFeatures) -> Tensor:
         """Sum over the edges of each atom: ``[N, (lmax + 1)², channels]``."""
         weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
         weights = (weights * (edges.envelope / self.avg_degree)[:, None]).unflatten(-1, (self.lmax + 1, -1))
-        return segment_sum(torch.bmm(edges.rotations.axial, weights), edges.receiver, edges.num_atoms)
+        terms = torch.bmm(edges.rotations.axial, weights)
+        return self.widen(segment_sum(terms, edges.receiver, edges.num_atoms))
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ class SO2Linear(nn.Module):
     """Linear map of edge coefficients that commutes with rolls about the edge (eSCN, arXiv 2302.03655, eq. 7).
 
     Orders do not mix, and +m and −m mix like the real and imaginary parts of a complex product. The m = 0 part may give
-    further invariant outputs, which come first in its weight matrix. Outputs may come as several signals of equal width,
-    whose channels lie side by side in the weights.
+    further invariant outputs, which come first in its weight matrix. Outputs may come as several signals of equal
+    width, whose channels lie side by side in the weights.
     """
 
     def __init__(self, lmax: int, mmax: int, inputs: int, outputs: int, extra: int = 0, signals: int = 1):

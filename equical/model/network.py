@@ -91,7 +91,7 @@ class Equiformer(nn.Module):
 
 @torch.no_grad()
 def _scale_merged_branches(network: Equiformer) -> None:
-    """Start as published where a sphere product and an invariant branch meet on degree zero: each with half the variance."""
+    """Start as published: where a sphere product meets an invariant branch on degree zero, each has half the variance."""
     for linear in network.modules():
         if isinstance(linear, nn.Linear) and linear.bias is not None:
             linear.bias.zero_()

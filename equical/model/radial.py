@@ -61,7 +61,7 @@ class RadialMLP(nn.Module):
         Returns:
             ``[E, outputs]``.
         """
-        # The first layer acts on [Gaussians | sender | receiver]; the element parts are done once per atom, not per edge.
+        # The first layer acts on [Gaussians | sender | receiver]; the element parts are done once for each atom.
         widths = (self.num_radial, self.linear_2.in_features, self.linear_2.in_features)
         from_basis, from_sender, from_receiver = self.linear_1.weight.split(widths, dim=1)
         sender_part = nn.functional.linear(self.sender_embedding(numbers), from_sender, self.linear_1.bias)

@@ -20,7 +20,7 @@ class _Gather(torch.autograd.Function):
         return values.index_select(0, index)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return _SegmentSum.apply(grad, ctx.saved_tensors[0], ctx.rows), None
 
 
@@ -34,7 +34,7 @@ class _SegmentSum(torch.autograd.Function):
         return total.view(rows, *values.shape[1:])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return _Gather.apply(grad, ctx.saved_tensors[0]), None, None
 
 
@@ -44,7 +44,7 @@ def gather(values: Tensor, index: Tensor) -> Tensor:
 
 
 def segment_sum(values: Tensor, index: Tensor, rows: int) -> Tensor:
-    """Sum of the rows of ``values [E, ...]`` that share an ``index [E]``: ``[rows, ...]``, zero where there are none."""
+    """Sum of the rows of ``values [E, ...]`` that share an ``index [E]``: ``[rows, ...]``, zero where none do."""
     return _SegmentSum.apply(values, index, rows)
 
 

@@ -5,8 +5,8 @@ form with the matrices swapped round: for a gradient g of the output,
 
     ∂/∂x = Aᵀ·((Cᵀ g) ∘ (B y)) = f(g, y; Cᵀ, B, Aᵀ)        ∂/∂y = Bᵀ·((A x) ∘ (Cᵀ g)) = f(x, g; A, Cᵀ, Bᵀ)
 
-So derivatives of any order need no grid values from before: each evaluation makes its own, a few edges at a time, and they
-never leave the cache. Grid values are the largest tensors of the network; here they are never stored.
+So derivatives of any order need no grid values from before: each evaluation makes its own, a few edges at a time, and
+they never leave the cache. Grid values are the largest tensors of the network; here they are never stored.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ class _SphereProduct(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, y, a, b, c = ctx.saved_tensors
         for_x = _SphereProduct.apply(grad, y, c.T, b, a.T) if ctx.needs_input_grad[0] else None
         for_y = _SphereProduct.apply(x, grad, a, c.T, b.T) if ctx.needs_input_grad[1] else None

@@ -1,8 +1,8 @@
 """Wigner matrices of any degree from the 3×3 rotation, by coupling one more vector at each step.
 
 D_l is the part of D_{l−1} ⊗ R that transforms with degree l. The coupling coefficients are integrals of three
-harmonics, done exactly by quadrature once; no table is shipped. The result is a polynomial in the entries of R, so it has
-no singular direction and can be differentiated twice.
+harmonics, done exactly by quadrature once; no table is shipped. The result is a polynomial in the entries of R, so it
+has no singular direction and can be differentiated twice.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class EdgeRotations:
     Attributes:
         into_frame: ``[E, S, (lmax + 1)²]`` from atoms (degree order) to the edge (order-major order, |m| ≤ mmax).
         out_of_frame: ``[E, (lmax + 1)², S]`` the transpose, scaled to make up for the orders dropped.
-        axial: ``[E, (lmax + 1)², lmax + 1]`` the columns of ``out_of_frame`` that belong to m = 0: harmonics of the edge.
+        axial: ``[E, (lmax + 1)², lmax + 1]`` the columns of ``out_of_frame`` for m = 0: harmonics of the edge.
     """
 
     into_frame: Tensor
