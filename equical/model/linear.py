@@ -66,7 +66,7 @@ class SO2Linear(nn.Module):
         """
         count, degrees = x.shape[0], self.lmax + 1
         pairs_width = [2 * (degrees - m) * self.inputs for m in range(1, self.mmax + 1)]
-        first, *pairs = cut(x.reshape(count, -1), [degrees * self.inputs, *pairs_width], dim=1)
+        first, *pairs = cut(x.flatten(1), [degrees * self.inputs, *pairs_width], dim=1)
         mixed = torch.nn.functional.linear(first, *self._axial_matrix())
         sizes = [self.extra] + [degrees * self.outputs] * self.signals
         extra, *axial = cut(mixed, sizes, dim=1)
@@ -74,7 +74,7 @@ class SO2Linear(nn.Module):
         for weight, pair in zip(self.weights, pairs, strict=True):
             mixed = pair @ self._pair_matrix(weight).T
             pieces.append(list(cut(mixed, [mixed.shape[1] // self.signals] * self.signals, dim=1)))
-        signals = [join(parts, dim=1).view(count, -1, self.outputs) for parts in zip(*pieces, strict=True)]
+        signals = [join(parts, dim=1).view(count, x.shape[1], self.outputs) for parts in zip(*pieces, strict=True)]
         return extra, *signals
 
     def _axial_matrix(self) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ class _SegmentSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, index: Tensor, rows: int) -> Tensor:
         ctx.save_for_backward(index)
-        flat = values.reshape(values.shape[0], -1)
+        flat = values.flatten(1)
         total = flat.new_zeros(rows, flat.shape[1])
         total.scatter_add_(0, index[:, None].expand_as(flat), flat)
         return total.view(rows, *values.shape[1:])

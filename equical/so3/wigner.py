@@ -52,7 +52,7 @@ def wigner_blocks(rotations: Tensor, lmax: int) -> list[Tensor]:
     blocks = [rotations.new_ones(count, 1, 1), rotations][: lmax + 1]
     for degree in range(2, lmax + 1):
         matrix = torch.as_tensor(_recursion_matrix(degree), dtype=rotations.dtype, device=rotations.device)
-        product = blocks[-1].reshape(count, -1, 1) * rotations.reshape(count, 1, 9)
+        product = blocks[-1].reshape(count, (2 * degree - 1) ** 2, 1) * rotations.reshape(count, 1, 9)
         size = 2 * degree + 1
         blocks.append((product.view(count, matrix.shape[0]) @ matrix).view(count, size, size))
     return blocks
@@ -76,7 +76,7 @@ class EdgeRotations:
 def edge_rotations(rotations: Tensor, lmax: int, mmax: int) -> EdgeRotations:
     """Rotations of coefficients for frames ``[E, 3, 3]`` that turn each edge onto the polar axis."""
     count, rows, columns = rotations.shape[0], edge_size(lmax, mmax), degree_order_size(lmax)
-    packed = torch.cat([block.reshape(count, -1) for block in wigner_blocks(rotations, lmax)], dim=1)
+    packed = torch.cat([block.flatten(1) for block in wigner_blocks(rotations, lmax)], dim=1)
     into, out, axial = (
         packed @ torch.as_tensor(matrix, dtype=rotations.dtype, device=rotations.device)
         for matrix in _unpacking_matrices(lmax, mmax)
