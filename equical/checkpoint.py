@@ -245,10 +245,10 @@ def _read_config(path: Path) -> CheckpointConfig:
     try:
         return CheckpointConfig.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{path} is not valid: {_first_line(error)}.") from error
+        raise InputError(f"{path} is not valid: {_complaints(error)}.") from error
 
 
-def _first_line(error: ValidationError) -> str:
+def _complaints(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
 
 
@@ -258,7 +258,7 @@ def _build(config: CheckpointConfig, path: Path, dtype: torch.dtype) -> Potentia
         architecture = parse_config(config.architecture)
         scales = Scales(**config.scales)
     except ValidationError as error:
-        raise InputError(f"{path} describes no network of this equical: {_first_line(error)}.") from error
+        raise InputError(f"{path} describes no network of this equical: {_complaints(error)}.") from error
     except TypeError as error:
         raise InputError(f"{path} is not valid: scales: {error}.") from error
     elements = [atomic_numbers[symbol] for symbol in config.elements]

@@ -56,7 +56,7 @@ def neighbor_list(
 
     Small cells (an atom may be its own neighbour, many times over), skewed and left-handed ones, any mix of periodic
     and open directions, no cell at all, and atoms far outside the cell are all complete. Lattice vectors along open
-    directions are not looked at.
+    directions do not matter.
 
     Args:
         positions: ``[N, 3]`` Å.
@@ -107,9 +107,9 @@ def _complete_cell(cell: Floats, periodic: NDArray[np.bool_]) -> Floats:
     """
     if cell.shape != (3, 3):
         raise InputError(f"The cell must have the shape [3, 3], not {list(cell.shape)}.")
+    if not np.isfinite(cell).all():
+        raise InputError("The cell has lattice vectors that are not finite numbers; correct the cell.")
     rows = cell[periodic]
-    if not np.isfinite(rows).all():
-        raise InputError("The cell has lattice vectors that are not finite numbers.")
     lengths = np.linalg.norm(rows, axis=1)
     # The rows of `basis` beyond the rank span the orthogonal complement.
     _, spans, basis = np.linalg.svd(rows / np.maximum(lengths, np.finfo(float).tiny)[:, None])

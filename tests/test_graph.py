@@ -55,6 +55,7 @@ def test_batch_keeps_every_edge_within_its_structure():
     assert batch.num_structures == len(graphs)
     assert batch.num_atoms == sum(graph.num_atoms for graph in graphs)
     assert batch.structure.tolist() == [0] + [1] * 6 + [2] + [3] * 2
+    assert batch.pbc[0].all() and batch.pbc[3].tolist() == [True, True, False]
     assert torch.equal(batch.structure[batch.receiver], batch.structure[batch.sender])
     assert_close(vectors(batch), torch.cat([vectors(graph) for graph in graphs]), rtol=0, atol=0)
     assert bool((batch.receiver.diff() >= 0).all())

@@ -210,16 +210,23 @@ def test_periodic_cell_without_volume_is_refused(cell, pbc):
 
 
 def test_open_directions_may_have_any_lattice_vector():
-    """A vector within the plane of the slab, or one that is not even a number, does not matter."""
+    """A vector within the plane of the slab, and none at all, say the same as a long one across it."""
     positions = np.array([[0.0, 0, 0], [1, 1, 7]])
     expected = edges(neighbor_list(positions, np.diag([3.0, 4.0, 50.0]), [True, True, False], 5.0))
-    for third in ([1.0, 1.0, 0.0], [np.nan, 0, 0]):
+    for third in ([1.0, 1.0, 0.0], [0.0, 0.0, 0.0]):
         cell = np.array([[3.0, 0, 0], [0, 4.0, 0], third])
         assert edges(neighbor_list(positions, cell, [True, True, False], 5.0)) == expected
 
 
+def test_extremely_skewed_cell_needs_no_more_memory_than_any_other():
+    """As it stands, this cell has a million images of itself within the cutoff."""
+    skewed = [[1, 0, 0], [10.9, 0.3, 0], [0.3, 7.2, 0.5]]
+    assert len(neighbor_list([[0.0, 0, 0]], skewed, EVERYWHERE, 3.0)) == 760
+
+
 def test_other_nonsense_is_refused():
     assert "not finite" in refusal([[0.0, 0, 0]], np.diag([3.0, np.inf, 3.0]))
+    assert "not finite" in refusal([[0.0, 0, 0]], np.diag([3.0, np.nan, 3.0]), NOWHERE)
     assert "too thin" in refusal([[0.0, 0, 0]], np.diag([0.01, 0.01, 0.01]))
     assert "cutoff" in refusal([[0.0, 0, 0]], cutoff=0.0)
     assert "cutoff" in refusal([[0.0, 0, 0]], cutoff=np.nan)

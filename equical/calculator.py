@@ -1,0 +1,175 @@
+"""The model as an ASE calculator."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
+from torch import Tensor
+
+from equical.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint
+from equical.errors import InputError
+from equical.inference.eager import EagerEvaluator
+from equical.model import Potential
+from equical.prediction import Prediction
+
+__all__ = ["EquiCalc"]
+
+PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress")
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class EquiCalc(Calculator):
+    """Energies, forces and stresses of an equical model for ASE.
+
+    ::
+
+        atoms.calc = EquiCalc()
+        atoms.get_potential_energy()
+
+    Units and signs are ASE's: eV, eV/Å, and for the stress eV/Å³ in Voigt order (xx, yy, zz, yz, xz, xy), positive
+    where the crystal wants to shrink. ``energies`` are contributions of the atoms, which sum to the energy;
+    ``free_energy`` is the energy. A stress needs three lattice vectors; directions without periodicity count with
+    their full length, vacuum included.
+
+    Only what is asked for is computed. Nothing global is changed (threads, precision, random numbers), and neither are
+    the structures. One calculator serves any sequence of structures, and can be copied and pickled.
+
+    Args:
+        model: name of a shipped model, folder of a model, or a loaded :class:`~equical.checkpoint.Checkpoint`, which is
+            left as it is.
+        device: ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        dtype: ``"float32"``, or ``"float64"`` for finite differences and tight convergence.
+
+    Raises:
+        InputError: no such model, device or dtype. Later, from any calculation: atoms the model does not cover, or
+            a structure that cannot be meant (see :func:`equical.neighbors.neighbor_list`).
+    """
+
+    name = "equical"
+    implemented_properties = list(PROPERTIES)  # noqa: RUF012 (how ASE's calculators tell)
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Checkpoint = DEFAULT_MODEL,
+        device: str = "auto",
+        dtype: str = "float32",
+    ):
+        super().__init__()
+        where, precision = _device(device), _dtype(dtype)
+        if isinstance(model, Checkpoint):
+            potential = copy.deepcopy(model.potential).to(where, precision).eval()
+            self.checkpoint = Checkpoint(potential, model.metadata, model.name, model.sha256, model.folder)
+        else:
+            self.checkpoint = load_checkpoint(model, device=where, dtype=precision)
+        # Forces are derivatives in the positions alone.
+        potential = self.checkpoint.potential.requires_grad_(False)
+        if not _predicts_stress(potential):
+            self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
+        self.evaluator = EagerEvaluator(potential)
+        self.parameters.update(
+            model=self.checkpoint.name, sha256=self.checkpoint.sha256, device=str(where), dtype=dtype
+        )
+        self._prediction: Prediction | None = None
+
+    @property
+    def cutoff(self) -> float:
+        """Radius of the neighbourhood that an atom sees in one layer, Å."""
+        return self.checkpoint.potential.cutoff
+
+    @property
+    def elements(self) -> list[str]:
+        """Chemical symbols of the elements the model covers."""
+        return [chemical_symbols[number] for number in self.checkpoint.potential.elements]
+
+    def set(self, **parameters: Any) -> dict[str, Any]:
+        """Refuse changes: a calculator stays what it was made as."""
+        if parameters:
+            raise InputError(f"EquiCalc cannot change {', '.join(parameters)} once it is made; make another EquiCalc.")
+        return {}
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = tuple(all_changes),
+    ) -> None:
+        """Compute ``properties`` of ``atoms`` into ``results``."""
+        super().calculate(atoms, properties, system_changes)
+        atoms = self.atoms
+        if system_changes:
+            self._prediction = None
+        self._refuse_uncovered(atoms)
+        has_volume = atoms.cell.rank == 3
+        if "stress" in properties and not has_volume:
+            raise PropertyNotImplementedError(
+                "A stress needs a cell with three lattice vectors, and this structure has"
+                f" {atoms.cell.rank}: set a cell, or do without the stress."
+            )
+        wanted = {"forces", "stress"}.intersection(properties)
+        if self._prediction is None or any(getattr(self._prediction, name) is None for name in wanted):
+            # Once there are forces, the stress costs next to nothing; it is kept at hand and not put into the results.
+            stress = bool(wanted) and has_volume and "stress" in self.implemented_properties
+            self._prediction = self.evaluator.evaluate(atoms, forces=bool(wanted), stress=stress)
+        self.results.update(_results(self._prediction, wanted))
+
+    def _refuse_uncovered(self, atoms: Atoms) -> None:
+        if len(atoms) == 0:
+            raise InputError("The structure has no atoms: there is nothing to calculate.")
+        uncovered = sorted(set(atoms.numbers.tolist()).difference(self.checkpoint.potential.elements))
+        if uncovered:
+            missing = ", ".join(chemical_symbols[number] for number in uncovered)
+            raise InputError(
+                f"The model {self.checkpoint.name} does not cover {missing}; it covers {', '.join(self.elements)}."
+            )
+
+
+def _results(prediction: Prediction, wanted: set[str]) -> dict[str, Any]:
+    """ASE's results of one structure: energies always, forces and stress where wanted."""
+    energy = float(prediction.energy[0])
+    results = {"energy": energy, "free_energy": energy, "energies": _array(prediction.atom_energies)}
+    if "forces" in wanted:
+        assert prediction.forces is not None
+        results["forces"] = _array(prediction.forces)
+    if "stress" in wanted:
+        assert prediction.stress is not None
+        results["stress"] = full_3x3_to_voigt_6_stress(_array(prediction.stress[0]))
+    return results
+
+
+def _predicts_stress(potential: Potential) -> bool:
+    """Whether there is a stress: as derivative of the energy, or from a head of its own."""
+    return potential.config.conservative or potential.network.stress_head is not None
+
+
+def _array(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().to(torch.float64).numpy()
+
+
+def _dtype(name: str) -> torch.dtype:
+    if name not in DTYPES:
+        raise InputError(f"dtype must be one of {', '.join(DTYPES)}, not {name!r}.")
+    return DTYPES[name]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise InputError(f"There is no device {name!r}; use auto, cpu, cuda or cuda:N.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"equical runs on cpu and cuda devices, not on {name!r}.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise InputError(f"There is no device {name!r}: torch finds {found} CUDA devices; use auto or cpu.")
+    return device

@@ -1,0 +1,1 @@
+"""How a prediction is executed; what is predicted is the business of :mod:`equical.model`."""

@@ -1,0 +1,119 @@
+"""What many tests share: a tiny network with random weights, as potential, folder and calculator, and structures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk, fcc111, molecule
+
+from equical.calculator import EquiCalc
+from equical.checkpoint import save_checkpoint
+from equical.model import ModelConfig, Potential
+
+TINY = ModelConfig(
+    cutoff=4.0,
+    num_layers=2,
+    channels=8,
+    lmax=2,
+    mmax=2,
+    attention_hidden=8,
+    num_heads=2,
+    alpha_channels=4,
+    value_channels=4,
+    ffn_hidden=8,
+    edge_channels=8,
+    num_radial=6,
+    avg_degree=20.0,
+)
+TINY_ELEMENTS = {
+    "H": 1, "C": 6, "O": 8, "Na": 11, "Al": 13, "Si": 14, "Cl": 17, "Ni": 28, "Cu": 29, "Ge": 32, "Mo": 42, "Pt": 78,
+}  # fmt: skip
+TINY_REFERENCES = {z: -0.1 * z for z in TINY_ELEMENTS.values()}
+
+
+def random_potential(config: ModelConfig = TINY, seed: int = 1, **options) -> Potential:
+    """A float64 force field with random weights, none of them zero, and forces of the order of 1 eV/Å."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        options = {"reference_energies": TINY_REFERENCES, "scale": 20.0, "dtype": torch.float64} | options
+        potential = Potential(config, TINY_ELEMENTS.values(), **options)
+        with torch.no_grad():
+            for parameter in potential.parameters():
+                parameter += 0.1 * torch.randn_like(parameter)
+                # What float32 can hold, so that a checkpoint of either type has the very same weights.
+                parameter.copy_(parameter.float())
+    return potential.eval()
+
+
+@pytest.fixture
+def tiny_potential() -> Potential:
+    """A float64 :class:`Potential` for the elements of ``TINY_ELEMENTS``, cutoff 4 Å; yours to change."""
+    return random_potential()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the same model with float32 weights; do not change it."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_checkpoint(folder, random_potential().float(), {"level_of_theory": "random numbers"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_checkpoint: Path) -> str:
+    """The same folder, as it is written on a command line."""
+    return str(tiny_checkpoint)
+
+
+@pytest.fixture
+def tiny_calculator(tiny_checkpoint: Path) -> EquiCalc:
+    """A float64 calculator of the same model."""
+    return EquiCalc(tiny_checkpoint, device="cpu", dtype="float64")
+
+
+def make_structures() -> dict[str, Atoms]:
+    """Small structures of every kind, off their equilibrium."""
+    skewed = bulk("NaCl", "rocksalt", a=5.6) * (1, 1, 2)
+    skewed.set_cell(np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1]]) @ skewed.cell.array)
+    left_handed = bulk("Si", cubic=True)
+    left_handed.set_cell(left_handed.cell.array[[1, 0, 2]])
+    slab = fcc111("Al", (2, 1, 2), a=4.05, vacuum=6.0)
+    in_a_box = molecule("CH3OH")
+    in_a_box.center(vacuum=3.0)
+    structures = {
+        "one atom": bulk("Cu", a=3.6),
+        "crystal": bulk("Cu", a=3.7, cubic=True),
+        "compound, skewed cell": skewed,
+        "left-handed cell": left_handed,
+        "slab": slab,
+        "molecule": molecule("CH3OH"),
+        "molecule in a box": in_a_box,
+        "lonely atom": Atoms("Ni"),
+    }
+    for seed, atoms in enumerate(structures.values()):
+        atoms.rattle(0.1, seed=seed)
+    return structures
+
+
+STRUCTURES = tuple(make_structures())
+"""Names of the structures."""
+
+
+@pytest.fixture
+def structures() -> dict[str, Atoms]:
+    """Structures by name, new ones for every test."""
+    return make_structures()
+
+
+@pytest.fixture(params=STRUCTURES)
+def structure(request: pytest.FixtureRequest) -> Atoms:
+    """One structure after the other."""
+    return make_structures()[request.param]
+
+
+@pytest.fixture
+def copper() -> Atoms:
+    """Four atoms of copper, rattled, in a strained cubic cell."""
+    return make_structures()["crystal"]
