@@ -40,10 +40,12 @@ def run_training(
     import torch
 
     from equical.training.distributed import join_world
+    from equical.training.memory import keep_freed_memory
     from equical.training.prepare import prepare
     from equical.training.trainer import Trainer
     from equical.workflows.output import open_output
 
+    keep_freed_memory()
     world = join_world(config.device)
     show = (lambda line: None) if quiet or not world.speaks else _print_line
     if config.threads is not None:
