@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
 
 __all__ = [
+    "append_structure",
     "atomic_path",
     "check_structure",
     "check_writable",
@@ -148,11 +149,32 @@ def _plain(value: Any) -> Any:
 
 def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atoms]) -> None:
     """Write one or several structures with their results, in the format the name asks for."""
+    from ase import Atoms
     from ase.io import write
     from ase.io.formats import filetype
 
+    images = [images] if isinstance(images, Atoms) else images
     with atomic_path(path) as temporary:
-        write(temporary, images, format=filetype(path, read=False))
+        write(temporary, [_with_plain_info(image) for image in images], format=filetype(path, read=False))
+
+
+def append_structure(path: str | os.PathLike[str], image: Atoms) -> None:
+    """Add a structure to an extxyz file; a kill in the middle leaves an incomplete last frame, and no other harm."""
+    from ase.io import write
+
+    write(path, _with_plain_info(image), format="extxyz", append=True)
+
+
+def _with_plain_info(atoms: Atoms) -> Atoms:
+    """A copy without the objects in ``atoms.info`` that no file can hold, such as ``adsorbate_info`` of ASE's slabs."""
+    copy = atoms.copy()
+    copy.calc = atoms.calc
+    for key, value in atoms.info.items():
+        try:
+            json.dumps(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
+        except TypeError:
+            del copy.info[key]
+    return copy
 
 
 def snapshot(atoms: Atoms) -> Atoms:

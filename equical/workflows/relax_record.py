@@ -11,7 +11,7 @@ import numpy as np
 from ase import units
 
 from equical.errors import InputError
-from equical.workflows.output import atomic_path, provenance, write_json, write_structures
+from equical.workflows.output import append_structure, atomic_path, provenance, write_json, write_structures
 from equical.workflows.relax_plot import plot_relaxation
 
 if TYPE_CHECKING:
@@ -122,15 +122,13 @@ class RelaxRecord:
 
     def add(self, image: Atoms, step: int) -> None:
         """Append the structure after ``step`` steps, unless the trajectory has it already."""
-        from ase.io import write
-
         if self._folder is None or step < len(self.earlier):
             return
         if step == 0:
             write_json(self._folder / "run.json", self._run)
             write_structures(self._trajectory, image)
         else:
-            write(self._trajectory, image, append=True)
+            append_structure(self._trajectory, image)
 
     def finish(self, result: RelaxResult) -> None:
         """Write the final structure, the plot, and last of all ``result.json``, which says that all is there."""

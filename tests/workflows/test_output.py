@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.io import read
 
 from equical.errors import InputError
 from equical.workflows.output import (
+    append_structure,
     atomic_path,
     check_structure,
     check_writable,
@@ -109,6 +110,18 @@ def test_structures_survive_the_round_trip_with_results_and_constraints(tmp_path
     np.testing.assert_allclose(again.get_forces(apply_constraint=False), forces, atol=1e-7)
     np.testing.assert_allclose(again.get_stress(), stress, atol=1e-7)
     assert again.constraints[0].index.tolist() == [0, 2]
+
+
+def test_info_that_no_file_can_hold_is_left_out(tmp_path):
+    slab = fcc111("Cu", (1, 1, 2), vacuum=5)
+    assert "adsorbate_info" in slab.info
+    slab.info |= {"name": "clean", "origin": np.array([0.0, 1.0])}
+    write_structures(tmp_path / "slab.extxyz", slab)
+    append_structure(tmp_path / "slab.extxyz", slab)
+    for again in read(tmp_path / "slab.extxyz", ":"):
+        assert again.info["name"] == "clean"
+        np.testing.assert_array_equal(again.info["origin"], [0.0, 1.0])
+    assert "adsorbate_info" in slab.info
 
 
 def test_snapshot_drops_results_of_another_geometry():
