@@ -1,0 +1,62 @@
+"""``equical convert``: published checkpoints to model folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from equical.cli.options import debug_option, quiet_option
+
+path = click.Path(path_type=Path)
+
+
+@click.command("convert")
+@click.argument("checkpoint", type=path)
+@click.argument("output", type=path)
+@click.option("--ema", is_flag=True, help="Take the moving average of the weights that the file also holds.")
+@click.option(
+    "--energy-kind",
+    type=click.Choice(["total", "adsorption"]),
+    help="What the energies are.  [default: adsorption for old files without reference energies, else total]",
+)
+@click.option("--elements", metavar="LIST", help="What the model was trained for, such as Cu,Pt,H,C,O.")
+@click.option(
+    "--references",
+    type=path,
+    metavar="FILE",
+    help="Reference energies (eV) that training subtracted and the file lacks: JSON by symbol, or npz with 'coeff'.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a model in OUTPUT.")
+@quiet_option
+@debug_option
+def convert(
+    checkpoint: Path,
+    output: Path,
+    ema: bool,
+    energy_kind: str | None,
+    elements: str | None,
+    references: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Convert a published EquiformerV2 or EquiformerV3 checkpoint (.pt) to a model folder.
+
+    No code from CHECKPOINT is executed. Use the result with --model OUTPUT or EquiCalc("OUTPUT").
+    """
+    from equical.conversion import convert as convert_checkpoint
+
+    found = convert_checkpoint(
+        checkpoint,
+        output,
+        ema=ema,
+        energy_kind=energy_kind,  # type: ignore[arg-type]  # click checked it
+        elements=None if elements is None else [symbol.strip() for symbol in elements.split(",")],
+        references=references,
+        overwrite=overwrite,
+    )
+    if not quiet:
+        click.echo(f"{found.model} ({found.layout} layout), {found.num_parameters:,} parameters -> {found.folder}")
+        click.echo(f"{found.energy_kind} energies, {len(found.elements)} elements")
+        for note in found.notes:
+            click.echo(f"note: {note}")

@@ -1,0 +1,13 @@
+"""Published Equiformer checkpoints, read without executing them, to model folders of equical.
+
+::
+
+    file ──reader──▶ plain data ──layouts──▶ Published ──v2 | v3──▶ architecture, names ──convert──▶ model folder
+                                                  └──units──▶ scales, reference energies, elements ──┘
+
+The package is not called ``convert`` because that is the name of its function, :func:`equical.convert`.
+"""
+
+from equical.conversion.convert import Conversion, convert
+
+__all__ = ["Conversion", "convert"]

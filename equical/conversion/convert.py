@@ -1,0 +1,295 @@
+"""From a published checkpoint file to a model folder."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from equical.conversion.card import model_card
+from equical.conversion.layouts import IN_MODEL_REFERENCES, Published, parse_layout
+from equical.conversion.reader import read_checkpoint
+from equical.conversion.units import (
+    References,
+    element_references,
+    normalizers,
+    physical_scales,
+    saved_references,
+    trained_elements,
+)
+from equical.conversion.v2 import in_model_references, v2_config, v2_weights
+from equical.conversion.v3 import v3_config, v3_weights
+from equical.errors import InputError
+from equical.model import AnyConfig, EquiformerV2Config, Potential, Scales
+
+__all__ = ["Conversion", "convert"]
+
+EnergyKind = Literal["total", "adsorption"]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was converted.
+
+    Attributes:
+        folder: the model folder, for :class:`equical.EquiCalc`.
+        model: name of the model class in the file.
+        layout: how the file was laid out.
+        num_parameters: trained numbers of the network.
+        elements: atomic numbers that the model covers.
+        energy_kind: total energies, or adsorption energies relative to clean slab and gas.
+        conservative: whether forces are the gradient of the energy.
+        notes: what a user should know, one sentence each.
+    """
+
+    folder: Path
+    model: str
+    layout: str
+    num_parameters: int
+    elements: tuple[int, ...]
+    energy_kind: EnergyKind
+    conservative: bool
+    notes: tuple[str, ...]
+
+
+def convert(
+    checkpoint: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    ema: bool = False,
+    energy_kind: EnergyKind | None = None,
+    elements: Iterable[int | str] | None = None,
+    references: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> Conversion:
+    """Convert a published EquiformerV2 or EquiformerV3 checkpoint to a model folder.
+
+    No code from the file is executed. The folder appears complete or not at all.
+
+    Args:
+        checkpoint: a ``.pt`` file as its authors published it.
+        output: the folder to write, which must not exist yet or be empty.
+        ema: take the exponential moving average of the weights instead of those of the last step.
+        energy_kind: ``"total"`` or ``"adsorption"``; None infers it (old files without any reference energies, as of
+            OC20 and ODAC, hold adsorption energies).
+        elements: symbols or atomic numbers the model was trained for; None takes those with a reference energy, or all
+            that its tables have room for.
+        references: file with reference energies (eV) of the elements, added to the energy, where training subtracted
+            some that are not in the checkpoint: JSON ``{symbol: eV}``, or npz with ``coeff`` by atomic number.
+        overwrite: replace a model that is already there.
+
+    Raises:
+        InputError: the file is no such checkpoint or does not fit itself; one sentence says why.
+    """
+    path, folder = Path(checkpoint), Path(output)
+    _check_output(folder, overwrite)
+    published = parse_layout(read_checkpoint(path), path)
+    averages = _averaged_weights(published)
+    if ema:
+        if averages is None:
+            raise InputError(f"{path} holds no moving average of the weights; leave out ema.")
+        published.parameters.update(averages)
+    potential, notes = _potential(published, energy_kind, elements, references)
+    if averages is not None and not ema:
+        notes.append("The file also holds a moving average of the weights, which often predicts better; see --ema.")
+    _write(folder, potential, published, notes, "moving average" if ema else "as saved")
+    return Conversion(
+        folder=folder,
+        model=published.model,
+        layout=published.layout,
+        num_parameters=sum(parameter.numel() for parameter in potential.network.parameters()),
+        elements=potential.elements,
+        energy_kind=potential.energy_kind,
+        conservative=potential.config.conservative,
+        notes=tuple(notes),
+    )
+
+
+def _check_output(folder: Path, overwrite: bool) -> None:
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; give a folder to write the model to.")
+    occupied = folder.is_dir() and any(folder.iterdir())
+    if occupied and not overwrite:
+        raise InputError(f"{folder} is not empty; choose another folder, or overwrite it.")
+    if occupied and not (folder / "config.json").is_file():
+        raise InputError(f"{folder} holds something other than a model; choose another folder.")
+    parent = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not os.access(parent, os.W_OK):
+        raise InputError(f"Cannot write to {folder}: {parent} is read-only.")
+
+
+def _averaged_weights(published: Published) -> dict[str, Tensor] | None:
+    """The moving average in the file, whose tensors have no names: they stand in the order of the weights."""
+    saved = published.content.get("ema")
+    shadow = saved.get("shadow_params") if isinstance(saved, Mapping) else None
+    if not shadow:
+        return None
+    names = [name for name in published.parameters if name != IN_MODEL_REFERENCES]
+    fits = len(shadow) == len(names) and all(
+        tensor.shape == published.parameters[name].shape for name, tensor in zip(names, shadow, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            f"{published.path} holds a moving average of {len(shadow)} tensors that do not match its {len(names)} weights."
+        )
+    return dict(zip(names, shadow, strict=True))
+
+
+def _potential(
+    published: Published,
+    energy_kind: EnergyKind | None,
+    elements: Iterable[int | str] | None,
+    references: str | os.PathLike[str] | None,
+) -> tuple[Potential, list[str]]:
+    """The force field, and what to know about it."""
+    config: AnyConfig
+    config, ignored = v2_config(published) if published.generation == "v2" else v3_config(published)
+    found = normalizers(published)
+    scales = physical_scales(found, published, conservative=config.conservative)
+    added = _references(published, config, scales, references)
+    kind = energy_kind or _inferred_kind(published, added)
+    covered = trained_elements(added, config.max_elements, _atomic_numbers(elements), published)
+    energies = {z: added.energies[z] for z in covered if z in added.energies} if added is not None else {}
+    with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten; the caller's stream stays put
+        potential = Potential(config, covered, energies, scales, kind)
+    weights = (v2_weights if published.generation == "v2" else v3_weights)(potential.network, published)
+    _fill(potential.network, weights)
+    notes = _notes(potential, added, asked=elements is not None, kind_given=energy_kind is not None)
+    notes += [f"Arguments of the network that are not known here were ignored: {', '.join(ignored)}."] if ignored else []
+    return potential, notes
+
+
+def _fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(weights[name])
+
+
+def _references(
+    published: Published, config: AnyConfig, scales: Scales, file: str | os.PathLike[str] | None
+) -> References | None:
+    """Reference energies of the elements in eV, from the file itself, its network, or a file of their own."""
+    saved = saved_references(published.content)
+    inside = in_model_references(published)
+    if file is not None:
+        if saved is not None or inside is not None:
+            raise InputError(f"{published.path} holds reference energies of its own; leave out references.")
+        saved = _read_references(Path(file))
+    if inside is not None:
+        inside = inside * scales.energy
+        saved = inside if saved is None else saved[: len(inside)].double() + inside[: len(saved)]
+    return element_references(saved, config.max_elements)
+
+
+def _read_references(path: Path) -> Tensor:
+    from ase.data import atomic_numbers
+
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return torch.from_numpy(np.array(arrays["coeff"], dtype=np.float64))
+        table = json.loads(path.read_text())
+        values = torch.zeros(119, dtype=torch.float64)
+        for symbol, energy in table.items():
+            values[atomic_numbers[symbol]] = float(energy)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} holds no reference energies ({type(error).__name__}: {error}); give JSON {{symbol: eV}}, or npz with"
+            " 'coeff' by atomic number."
+        ) from error
+    return values
+
+
+def _inferred_kind(published: Published, references: References | None) -> EnergyKind:
+    """Old files without references are of OC20 or ODAC, whose energies are relative to slab and gas."""
+    old = published.generation == "v2" and published.layout == "monolithic"
+    return "adsorption" if old and references is None and not _is_oc22(published) else "total"
+
+
+def _is_oc22(published: Published) -> bool:
+    return "oc22" in json.dumps(published.content["config"].get("dataset"), default=str).lower()
+
+
+def _atomic_numbers(elements: Iterable[int | str] | None) -> list[int] | None:
+    from ase.data import atomic_numbers
+
+    if elements is None:
+        return None
+    chosen = list(elements)
+    unknown = [item for item in chosen if isinstance(item, str) and item not in atomic_numbers]
+    if unknown or not chosen:
+        raise InputError(f"Not an element: {', '.join(map(str, unknown)) or 'an empty list'}; give symbols such as Cu.")
+    return [atomic_numbers[item] if isinstance(item, str) else int(item) for item in chosen]
+
+
+def _notes(potential: Potential, references: References | None, *, asked: bool, kind_given: bool) -> list[str]:
+    """What to know before trusting the numbers."""
+    config, notes = potential.config, []
+    if potential.energy_kind == "adsorption":
+        how = "" if kind_given else " (inferred: an old file without reference energies)"
+        notes.append(f"Energies are adsorption energies, relative to the clean slab and molecules in the gas{how}.")
+    elif references is None:
+        notes.append("There are no reference energies: energies compare only at equal composition.")
+    if references is None and not asked:
+        notes.append("The file does not say which elements it was trained for; name them with --elements.")
+    if not config.conservative:
+        notes.append("Forces come from a head of their own: they are no gradient, and do not sum to zero.")
+    if not config.smooth:
+        notes.append("The energy jumps where the set of nearest neighbours of an atom changes.")
+    if isinstance(config, EquiformerV2Config) and config.stress != "none":
+        notes.append("The stress does not turn with the crystal: its head treats the components one by one.")
+    return notes
+
+
+def _write(folder: Path, potential: Potential, published: Published, notes: list[str], weights: str) -> None:
+    """Write the model folder and its card beside it, and rename it into place."""
+    from equical.checkpoint import save_checkpoint
+
+    with open(published.path, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    content = published.content
+    metadata = {
+        "source": {
+            "file": published.path.name,
+            "sha256": sha256,
+            "model": published.model,
+            "layout": published.layout,
+            "weights": weights,
+            "arguments": _plain(published.arguments),
+            "heads": _plain(published.heads),
+        },
+        "training": {key: _plain(content[key]) for key in ("epoch", "step", "val_metrics") if key in content}
+        | {key: _plain(content["config"][key]) for key in ("task", "optim") if key in content["config"]},
+        "notes": notes,
+    }
+    staging = folder.absolute().with_name(f".{folder.name}.{os.getpid()}.converting")
+    try:
+        save_checkpoint(staging, potential, metadata)
+        (staging / "README.md").write_text(model_card(folder.name, potential, metadata), encoding="utf-8")
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        os.replace(staging, folder)
+    except OSError as error:
+        raise InputError(f"Cannot write to {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a value."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
