@@ -19,6 +19,7 @@ from equical.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint
 from equical.errors import InputError
 from equical.inference.eager import EagerEvaluator
 from equical.model import Potential
+from equical.model.potential import EnergyKind
 from equical.prediction import Prediction
 
 __all__ = ["EquiCalc"]
@@ -89,6 +90,21 @@ class EquiCalc(Calculator):
     def elements(self) -> list[str]:
         """Chemical symbols of the elements the model covers."""
         return [chemical_symbols[number] for number in self.checkpoint.potential.elements]
+
+    @property
+    def energy_kind(self) -> EnergyKind:
+        """``"total"``, or ``"adsorption"`` for energies relative to clean slab and gas."""
+        return self.checkpoint.potential.energy_kind
+
+    @property
+    def conservative(self) -> bool:
+        """Whether forces are the gradient of the energy; those of a force head do not even sum to zero."""
+        return self.checkpoint.potential.config.conservative
+
+    @property
+    def smooth(self) -> bool:
+        """Whether the energy is continuous; with a cap on the number of neighbours it jumps where they change."""
+        return self.checkpoint.potential.config.smooth
 
     def set(self, **parameters: Any) -> dict[str, Any]:
         """Refuse changes: a calculator stays what it was made as."""
