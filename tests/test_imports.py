@@ -1,0 +1,89 @@
+"""Imports point one way, and none costs more than it must."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import equical
+
+PACKAGE = Path(equical.__file__).parent
+LAYERS = [  # each may import itself and what stands above it here
+    {"errors", "prediction", "so3", "neighbors"},
+    {"nearest"},
+    {"graph"},
+    {"model"},
+    {"checkpoint"},
+    {"conversion", "inference", "training"},
+    {"calculator"},
+    {"workflows"},
+    {"check"},
+    {"cli"},
+]
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+
+
+def imported(path: Path) -> set[str]:
+    """Parts of equical that a file imports anywhere, within functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found |= {node.module or ""}
+            if node.module == "equical":
+                found |= {f"equical.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in found if name.startswith("equical.")} - {"__version__", "InputError"}
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or not path.name.startswith("__")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    own = part(path)
+    assert own in RANK, f"give {own} a place in LAYERS"
+    assert {name for name in imported(path) if name != own and RANK[name] >= RANK[own]} == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import equical", {"torch", "ase", "numpy", "matplotlib"}),
+        ("import equical.cli", {"torch", "ase", "numpy", "matplotlib"}),
+        ("import equical.cli.relax", {"torch", "ase", "numpy", "matplotlib"}),
+        ("from equical import relax", {"torch", "matplotlib", "spglib"}),
+        ("from equical import EquiCalc", {"matplotlib", "phonopy", "spglib"}),
+    ],
+)
+def test_imports_are_no_heavier_than_they_must_be(statement, absent):
+    script = f"{statement}\nimport sys\nprint(*sys.modules)"
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert absent.isdisjoint(process.stdout.split())
+
+
+def test_public_names_are_there():
+    for name in equical.__all__:
+        assert getattr(equical, name) is not None
+    assert set(equical.__all__) <= set(dir(equical))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = equical.nonsense
+
+
+def test_importing_changes_no_global_state():
+    script = (
+        "import os, torch\n"
+        "before = torch.get_default_dtype(), torch.get_num_threads(), dict(os.environ)\n"
+        "precision = torch.get_float32_matmul_precision()\n"
+        "from equical import EquiCalc, relax\n"
+        "assert before == (torch.get_default_dtype(), torch.get_num_threads(), dict(os.environ))\n"
+        "assert precision == torch.get_float32_matmul_precision()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
