@@ -21,7 +21,8 @@ def plot_eos(result: EosResult, path: Path) -> None:
 
     num_atoms = len(result.structures[0])
     volumes = result.volumes / num_atoms
-    zero = np.nanmin(result.energies)
+    finite = result.energies[np.isfinite(result.energies)]
+    zero = finite.min() if finite.size else 0.0
     figure = Figure(figsize=(6, 5), layout="constrained")
     energy_axes, residual_axes = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     height = 1000 * (result.energies - zero) / num_atoms

@@ -1,10 +1,10 @@
 """A series of expensive calculations, each kept on disk as soon as it is done, so that a killed run can go on."""
 
 import hashlib
-import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Evaluations:
         self._resume = resume
         parameters = dict(getattr(calculator, "parameters", {}))
         origin = [provenance(calculator)["model"], parameters, dict(settings)]
-        self._origin = json.dumps(origin, sort_keys=True, default=_plain)
+        self._origin = repr(_plain(origin))
         self.reused = 0
         self._written: list[Path] = []
 
@@ -108,5 +108,13 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _plain(value: Any) -> Any:
-    """Arrays by value; other objects by their type alone, as their text may hold an address in memory."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else type(value).__qualname__
+    """Values as nested lists; other objects by their type alone, as their text may hold an address in memory."""
+    if isinstance(value, Mapping):
+        return sorted([str(key), _plain(item)] for key, item in value.items())
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(vars(value))
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else type(value).__qualname__

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +127,9 @@ def phonon(  # noqa: PLR0913
         temperatures: K; by default 0 to 1000 in steps of 10.
         relax_first: relax the ions first, within the cell and the space group.
         force: go on although the structure has forces above 1e-3 eV/Å.
-        output: folder for ``result.json``, phonopy's ``phonopy.yaml``, ``force_constants.hdf5``, ``band.yaml``,
-            ``total_dos.dat`` and ``thermal_properties.yaml`` (these as phonopy counts, per primitive cell),
-            ``thermal.csv`` per atom, ``structure.extxyz`` and plots.
+        output: folder for ``result.json``, ``thermal.csv`` (per atom), ``structure.extxyz``, plots, and what phonopy's
+            own tools go on from: ``phonopy.yaml`` (all of it; they overwrite it with a summary of theirs),
+            ``force_constants.hdf5``, ``band.yaml``, ``total_dos.dat`` and ``thermal_properties.yaml``.
         overwrite: accept a folder with earlier results.
         resume: go on with an interrupted run in ``output``; every calculation done is found again.
         quiet: show no progress.
@@ -167,9 +166,13 @@ def phonon(  # noqa: PLR0913
         thermal = run_thermal(phonopy, kelvin)
     imaginary = find_imaginary_modes(phonopy, segments)
     width = float(cell_heights(phonopy.supercell.cell).min())
+    if len(phonopy.symmetry.pointgroup_operations) < len(phonopy.primitive_symmetry.pointgroup_operations):
+        notes.append(
+            "the supercell has a lower symmetry than the crystal, and so will its phonons: repeat the cell evenly"
+        )
     notes += _warnings(width, constants, imaginary, thermal)
 
-    dataset = phonopy.symmetry.dataset
+    dataset = phonopy.primitive_symmetry.dataset
     result = PhononResult(
         structure=crystal,
         max_force=max_force,
@@ -197,13 +200,14 @@ def phonon(  # noqa: PLR0913
 
 
 def _repeats(crystal: Atoms, supercell: Sequence[int] | float) -> tuple[int, int, int]:
-    if isinstance(supercell, Real):
+    if isinstance(supercell, int | float):
         if not 0 < supercell < 200:
             raise InputError(f"supercell {supercell:g}: give a length in Å such as 10, or three numbers of repeats")
         return repeats_for_length(crystal.cell[:], supercell)
-    if len(supercell) != 3 or any(n != int(n) or n < 1 for n in supercell):
-        raise InputError(f"supercell {tuple(supercell)}: give three numbers of repeats, or one length in Å")
-    a, b, c = (int(n) for n in supercell)
+    repeats = np.asarray(supercell)
+    if repeats.shape != (3,) or (repeats < 1).any() or (repeats != np.rint(repeats)).any():
+        raise InputError(f"supercell {supercell}: give three numbers of repeats, or one length in Å")
+    a, b, c = (int(n) for n in repeats)
     return a, b, c
 
 

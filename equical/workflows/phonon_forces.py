@@ -1,6 +1,7 @@
 """Forces on displaced supercells, calculated one by one and kept, and the force constants phonopy makes of them."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,9 @@ def displaced_supercells(
         masses=crystal.get_masses(),
     )
     primitive = guess_primitive_matrix(cell, symprec=symprec)
-    phonopy = Phonopy(cell, np.diag(supercell), primitive_matrix=primitive, symprec=symprec)
+    with warnings.catch_warnings():  # of a supercell of lower symmetry, which the caller tells in its own words
+        warnings.filterwarnings("ignore", message="Warning: Point group symmetries")
+        phonopy = Phonopy(cell, np.diag(supercell), primitive_matrix=primitive, symprec=symprec)
     phonopy.generate_displacements(distance=displacement)
     return phonopy
 
