@@ -11,7 +11,8 @@ import equical
 
 PACKAGE = Path(equical.__file__).parent
 LAYERS = [  # each may import itself and what stands above it here
-    {"errors", "prediction", "so3", "neighbors"},
+    {"errors", "prediction"},
+    {"so3", "neighbors"},
     {"nearest"},
     {"graph"},
     {"model"},
