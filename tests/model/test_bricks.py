@@ -1,0 +1,93 @@
+"""Each brick commutes with the rotations it should commute with."""
+
+import torch
+from e3nn import o3
+from torch import Tensor
+
+from equical.model.activation import GateActivation, SphereProduct
+from equical.model.feedforward import FeedForward
+from equical.model.linear import SO2Linear, SO3Linear
+from equical.model.norm import MergedLayerNorm
+from equical.model.radial import GaussianBasis, polynomial_envelope
+from equical.so3.coefficients import edge_index, edge_size
+from equical.so3.wigner import wigner_blocks
+
+LMAX, MMAX, CHANNELS = 3, 2, 6
+
+
+def block_diagonal(rotation: Tensor) -> Tensor:
+    return torch.block_diag(*[block[0] for block in wigner_blocks(rotation[None], LMAX)])
+
+
+def roll(angle: float) -> Tensor:
+    """Rotation of edge coefficients by a roll about the edge, the polar axis."""
+    rotation = o3.angles_to_matrix(torch.tensor(angle), torch.tensor(0.0), torch.tensor(0.0)).double()
+    index = list(edge_index(LMAX, MMAX))
+    return block_diagonal(rotation)[index][:, index]
+
+
+def assert_commutes(function: torch.nn.Module, rotation: Tensor, x: Tensor, *invariants: Tensor) -> None:
+    before = function(*invariants, torch.einsum("ab,nbc->nac", rotation, x))
+    after = torch.einsum("ab,nbc->nac", rotation, function(*invariants, x))
+    torch.testing.assert_close(before, after, rtol=0, atol=1e-12)
+    assert (function(*invariants, x) - x[..., :1]).abs().max() > 1e-3, "a constant function proves nothing"
+
+
+def test_bricks_on_atoms_commute_with_rotations() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(4, (LMAX + 1) ** 2, CHANNELS, dtype=torch.float64)
+    rotation = block_diagonal(o3.rand_matrix(dtype=torch.float64))
+    norm = MergedLayerNorm(LMAX, CHANNELS)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    for brick in (SO3Linear(LMAX, CHANNELS, 5), norm, FeedForward(LMAX, CHANNELS, 8, None)):
+        assert_commutes(brick.double(), rotation, x)
+
+
+def test_bricks_on_edges_commute_with_rolls() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS, dtype=torch.float64)
+    rotation = roll(0.7)
+    linear = SO2Linear(LMAX, MMAX, CHANNELS, 4, extra=3).double()
+    extra, y = linear(x)
+    turned_extra, turned_y = linear(torch.einsum("ab,nbc->nac", rotation, x))
+    torch.testing.assert_close(turned_extra, extra)
+    torch.testing.assert_close(turned_y, torch.einsum("ab,nbc->nac", rotation, y))
+    gate = GateActivation(LMAX, MMAX, CHANNELS).double()
+    assert_commutes(gate, rotation, x, torch.randn(5, gate.num_scalars, dtype=torch.float64))
+    product = SphereProduct(LMAX, MMAX, CHANNELS, None).double()
+    scalars = torch.randn(5, product.num_scalars, dtype=torch.float64)
+    other = torch.randn_like(x)
+    turned = product(scalars, *(torch.einsum("ab,nbc->nac", rotation, signal) for signal in (x, other)))
+    torch.testing.assert_close(turned, torch.einsum("ab,nbc->nac", rotation, product(scalars, x, other)))
+
+
+def test_two_signals_are_the_two_halves_of_one() -> None:
+    """Published weights hold both factors of the sphere product side by side in every degree."""
+    torch.manual_seed(0)
+    wide, twin = SO2Linear(LMAX, MMAX, CHANNELS, 8, extra=3), SO2Linear(LMAX, MMAX, CHANNELS, 4, extra=3, signals=2)
+    twin.load_state_dict(wide.state_dict())
+    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS)
+    extra, y = wide(x)
+    twin_extra, first, second = twin(x)
+    torch.testing.assert_close(twin_extra, extra)
+    torch.testing.assert_close(torch.cat([first, second], dim=-1), y)
+
+
+def test_envelope_vanishes_with_two_derivatives_at_the_cutoff() -> None:
+    distances = torch.tensor([0.1, 0.5, 0.9, 1.0, 1.7], dtype=torch.float64) * 5
+    values = polynomial_envelope(distances, 5.0)
+    torch.testing.assert_close(values[:3].tolist(), [0.9998235, 0.7734375, 0.0256915], rtol=0, atol=1e-7)
+    assert values[3:].tolist() == [0.0, 0.0]
+    at_cutoff = torch.tensor(5.0 - 1e-9, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(polynomial_envelope(at_cutoff, 5.0), at_cutoff, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope, at_cutoff)
+    assert abs(slope.item()) < 1e-12
+    assert abs(curvature.item()) < 1e-6
+
+
+def test_gaussians_span_zero_to_cutoff() -> None:
+    basis = GaussianBasis(6.0, 4)
+    assert basis.centers.tolist() == [0.0, 2.0, 4.0, 6.0]
+    torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 2].item(), 1.0)
+    torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 3].item(), 0.8824969025845955)
