@@ -1,0 +1,52 @@
+"""Every example runs: with a small model and few steps always, and as it stands with the shipped model."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from equical import shipped_models
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+SMALL = {  # arguments of each example's main(), beside the model, that make it quick
+    "relax": {"steps": 2},
+    "single_point": {},
+}
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def metals_pbe():
+    if "metals-pbe" not in shipped_models():
+        pytest.skip("the model metals-pbe is not in this tree yet")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_short_and_run(path):
+    lines = path.read_text("utf-8").splitlines()
+    assert len(lines) <= 90
+    assert lines[0].startswith('"""')
+    assert path.stem in SMALL, "give the arguments that make its main() quick"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs_with_a_small_model(path, tiny_model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load(path).main(model=str(tiny_model), **SMALL.get(path.stem, {}))
+    assert capsys.readouterr().out
+
+
+def test_relax_example_with_the_shipped_model(metals_pbe, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load(EXAMPLES[0].with_name("relax.py")).main()
+    output = capsys.readouterr().out
+    assert "crystal: converged True" in output
+    assert "→ Fm-3m (225)" in output
+    assert "slab: converged True" in output
+    assert "8 frozen atoms moved by 0.000 Å" in output
