@@ -15,7 +15,7 @@ STRUCTURES = Path(__file__).parent / "structures"
 
 
 def main(model: str = "metals-pbe") -> None:
-    calculator = EquiCalc(model)
+    calculator = EquiCalc(model)  # loaded once; it serves any sequence of different structures
     print(f"{calculator.name}: cutoff {calculator.cutoff} Å, elements {' '.join(calculator.elements)}")
 
     for name in ("cu-distorted.cif", "cu111-slab.extxyz"):

@@ -1,6 +1,7 @@
 """Every example runs: with a small model and few steps always, and as it stands with the shipped model."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def test_example_runs_with_a_small_model(path, tiny_model, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     load(path).main(model=str(tiny_model), **SMALL.get(path.stem, {}))
     assert capsys.readouterr().out
+
+
+def test_python_of_the_readme(metals_pbe, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    readme = (EXAMPLES[0].parents[1] / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, {})
+    assert "True" in capsys.readouterr().out
 
 
 def test_relax_example_with_the_shipped_model(metals_pbe, tmp_path, monkeypatch, capsys):
