@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from equical.model.activation import GateActivation, SphereProduct, smooth_leaky_relu
 from equical.model.config import ModelConfig
 from equical.model.degree_scale import scale_degrees
-from equical.model.edges import EdgeFeatures
+from equical.model.edges import EdgeFeatures, Edges
 from equical.model.joints import cut, join
 from equical.model.linear import SO2Linear, SO3Linear
 from equical.model.radial import RadialMLP
@@ -53,26 +53,25 @@ class GraphAttention(nn.Module):
         self.register_buffer("spread", spread, persistent=False)
         self.projection = SO3Linear(lmax, config.num_heads * config.value_channels, outputs)
 
-    def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+    def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
-        message = self._message(x, edges)
+        as_sender, as_receiver = self.radial.element_parts(edges.numbers)
+        senders, receivers = (self.sender_linear(x), as_sender), (self.receiver_linear(x), as_receiver)
+        return self.projection(edges.exchange(self._messages, senders, receivers))
+
+    def _messages(self, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...], edges: EdgeFeatures) -> Tensor:
+        """Weighted messages summed over the edges of each receiver: ``[N, (lmax + 1)², heads·V]``."""
+        weights = self.radial(edges.basis, senders[1] + receivers[1]).unflatten(-1, (self.lmax + 1, -1))
+        message = self._merge(senders[0], receivers[0], weights)
         invariants, *signals = self.so2_linear_1(torch.bmm(edges.rotations.into_frame, message))
         features, scalars = cut(invariants, [self.alpha_width, self.activation.num_scalars], dim=1)
         value = self.so2_linear_2(self.activation(scalars, *signals))[1]
         weight = self._attention_weight(features, edges)
         value = torch.bmm(edges.rotations.out_of_frame, value * weight[:, None, :])
-        return self.projection(segment_sum(value, edges.receiver, edges.num_atoms))
+        return segment_sum(value, edges.receiver, edges.num_atoms)
 
-    def _message(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
-        """Features of both atoms, each degree and channel weighted by the radial network.
-
-        Returns:
-            ``[E, (lmax + 1)², inputs]``.
-        """
-        weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
-        sender = gather(self.sender_linear(x), edges.sender)
-        receiver = gather(self.receiver_linear(x), edges.receiver)
-        weights = weights.unflatten(-1, (self.lmax + 1, -1))
+    def _merge(self, sender: Tensor, receiver: Tensor, weights: Tensor) -> Tensor:
+        """Features of both atoms, each degree and channel with its radial weight: ``[E, (lmax + 1)², inputs]``."""
         if self.merge == "concat":
             return scale_degrees(join([sender, receiver], dim=-1), weights)
         for_sender, for_receiver = cut(weights, [sender.shape[2]] * 2, dim=-1)

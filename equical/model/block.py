@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from equical.model.attention import GraphAttention
 from equical.model.config import ModelConfig
-from equical.model.edges import EdgeFeatures
+from equical.model.edges import Edges
 from equical.model.feedforward import FeedForward
 from equical.model.norm import MergedLayerNorm
 
@@ -21,7 +21,7 @@ class TransformerBlock(nn.Module):
         self.norm_2 = MergedLayerNorm(config.lmax, config.channels)
         self.feedforward = FeedForward(config.lmax, config.channels, config.ffn_hidden, config.node_grid)
 
-    def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+    def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """``[N, (lmax + 1)², channels]``, same shape out."""
         x = x + self.attention(self.norm_1(x), edges)
         return x + self.feedforward(self.norm_2(x))

@@ -1,15 +1,42 @@
 """What every layer needs to know about the edges, computed once per structure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from equical.model.radial import GaussianBasis, polynomial_envelope
+from equical.model.segment import gather
 from equical.so3.frames import edge_frames
 from equical.so3.wigner import EdgeRotations, edge_rotations
 
-__all__ = ["EdgeFeatures", "edge_features"]
+__all__ = ["EdgeFeatures", "Edges", "MessageFunction", "edge_features"]
+
+MessageFunction = Callable[[tuple[Tensor, ...], tuple[Tensor, ...], "EdgeFeatures"], Tensor]
+"""From the rows of sender and receiver of each edge to the sum of messages on each receiver."""
+
+
+
+class Edges(Protocol):
+    """Edges over which atoms exchange messages, all at once or a few at a time."""
+
+    @property
+    def numbers(self) -> Tensor:
+        """``[N]`` atomic numbers."""
+
+    def exchange(self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]) -> Tensor:
+        """Let atoms exchange messages.
+
+        Args:
+            messages: what happens on edges, summed over the edges of each receiver.
+            senders: ``[N, ...]`` each, of which every edge reads its sender's row.
+            receivers: the same for receivers.
+
+        Returns:
+            ``[N, ...]`` what ``messages`` returns.
+        """
 
 
 @dataclass(frozen=True)
@@ -36,6 +63,12 @@ class EdgeFeatures:
     @property
     def num_atoms(self) -> int:
         return self.numbers.shape[0]
+
+    def exchange(self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]) -> Tensor:
+        """See :meth:`Edges.exchange`."""
+        of_senders = tuple(gather(rows, self.sender) for rows in senders)
+        of_receivers = tuple(gather(rows, self.receiver) for rows in receivers)
+        return messages(of_senders, of_receivers, self)
 
 
 def edge_features(

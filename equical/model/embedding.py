@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from equical.model.config import ModelConfig
-from equical.model.edges import EdgeFeatures
+from equical.model.edges import EdgeFeatures, Edges
 from equical.model.linear import SO3Linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import segment_sum
@@ -42,12 +42,15 @@ class EdgeDegreeEmbedding(nn.Module):
             nn.Identity() if config.message_channels is None else SO3Linear(config.lmax, width, config.channels)
         )
 
-    def forward(self, edges: EdgeFeatures) -> Tensor:
+    def forward(self, edges: Edges) -> Tensor:
         """Sum over the edges of each atom: ``[N, (lmax + 1)², channels]``."""
-        weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
+        as_sender, as_receiver = self.radial.element_parts(edges.numbers)
+        return self.widen(edges.exchange(self._terms, (as_sender,), (as_receiver,)))
+
+    def _terms(self, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...], edges: EdgeFeatures) -> Tensor:
+        weights = self.radial(edges.basis, senders[0] + receivers[0])
         weights = (weights * (edges.envelope / self.avg_degree)[:, None]).unflatten(-1, (self.lmax + 1, -1))
-        terms = torch.bmm(edges.rotations.axial, weights)
-        return self.widen(segment_sum(terms, edges.receiver, edges.num_atoms))
+        return segment_sum(torch.bmm(edges.rotations.axial, weights), edges.receiver, edges.num_atoms)
 
 
 @dataclass(frozen=True)

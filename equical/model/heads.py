@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from equical.model.attention import GraphAttention
 from equical.model.config import ModelConfig
-from equical.model.edges import EdgeFeatures
+from equical.model.edges import Edges
 from equical.model.joints import cut, join
 from equical.model.linear import SO3Linear
 from equical.so3.coefficients import degree_of
@@ -34,7 +34,7 @@ class VectorHead(nn.Module):
         super().__init__()
         self.attention = GraphAttention(config, 1, "gate")
 
-    def forward(self, x: Tensor, edges: EdgeFeatures) -> Tensor:
+    def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, 3]`` along x, y, z."""
         return self.attention(x, edges)[:, 1:4, 0]
 

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from equical.model.block import TransformerBlock
+from equical.model.chunks import FeatureFunction, chunk_edges
 from equical.model.config import ModelConfig
-from equical.model.edges import edge_features
+from equical.model.edges import EdgeFeatures, Edges, edge_features
 from equical.model.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEmbedding, ForceEncoding
 from equical.model.heads import EnergyHead, StressHead, VectorHead
 from equical.model.norm import MergedLayerNorm
@@ -52,7 +53,13 @@ class Equiformer(nn.Module):
         _scale_merged_branches(self)
 
     def forward(
-        self, numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor, encoding: ForceEncoding | None = None
+        self,
+        numbers: Tensor,
+        vectors: Tensor,
+        sender: Tensor,
+        receiver: Tensor,
+        encoding: ForceEncoding | None = None,
+        chunked: bool = False,
     ) -> NetworkOutput:
         """Evaluate all heads.
 
@@ -61,19 +68,11 @@ class Equiformer(nn.Module):
             vectors: ``[E, 3]`` Å, from receiver to sender.
             sender, receiver: ``[E]`` atoms of each edge.
             encoding: forces of a corrupted structure, for DeNS models only.
+            chunked: evaluate edges a few at a time, which bounds the memory; gradients in the vectors only, once.
         """
         config = self.config
-        edges = edge_features(
-            numbers,
-            vectors,
-            sender,
-            receiver,
-            basis=self.basis,
-            cutoff=config.cutoff,
-            lmax=config.lmax,
-            mmax=config.mmax,
-            envelope=config.envelope,
-        )
+        features = chunk_edges if chunked else _at_once
+        edges: Edges = features(numbers, vectors, sender, receiver, self._edge_features)
         x = self.atom_embedding(numbers) + self.edge_degree_embedding(edges)
         if encoding is not None:
             assert self.force_embedding is not None
@@ -88,10 +87,30 @@ class Equiformer(nn.Module):
             noise=None if self.noise_head is None or encoding is None else self.noise_head(x, edges),
         )
 
+    def _edge_features(self, numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor) -> EdgeFeatures:
+        config = self.config
+        return edge_features(
+            numbers,
+            vectors,
+            sender,
+            receiver,
+            basis=self.basis,
+            cutoff=config.cutoff,
+            lmax=config.lmax,
+            mmax=config.mmax,
+            envelope=config.envelope,
+        )
+
+
+def _at_once(
+    numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor, features: FeatureFunction
+) -> EdgeFeatures:
+    return features(numbers, vectors, sender, receiver)
+
 
 @torch.no_grad()
 def _scale_merged_branches(network: Equiformer) -> None:
-    """Start as published: where a sphere product meets an invariant branch on degree zero, each has half the variance."""
+    """Start as published: where a sphere product meets an invariant branch on degree zero, each has half of it."""
     for linear in network.modules():
         if isinstance(linear, nn.Linear) and linear.bias is not None:
             linear.bias.zero_()

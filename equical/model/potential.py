@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from equical.graph import AtomGraph
+from equical.model.chunks import CHUNK_EDGES
 from equical.model.config import ModelConfig
 from equical.model.embedding import ForceEncoding
 from equical.model.generations import AnyConfig, build_network
@@ -125,7 +126,9 @@ class Potential(nn.Module):
         vectors = edge_vectors(graph).to(self.dtype)
         with torch.set_grad_enabled(derive or create_graph):
             vectors = vectors.detach().requires_grad_(derive)
-            output = self.network(graph.numbers, vectors, graph.sender, graph.receiver, encoding)
+            # A GPU has the memory for all edges at once, and small structures everywhere.
+            chunked = not create_graph and vectors.device.type == "cpu" and len(vectors) > CHUNK_EDGES
+            output = self.network(graph.numbers, vectors, graph.sender, graph.receiver, encoding, chunked=chunked)
             learned = output.energy.double() * self.scales.energy
             if self.repulsion is not None:
                 repulsion = self.repulsion(graph.numbers, vectors, graph.sender, graph.receiver)

@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from equical.model.segment import gather
-
 __all__ = ["GaussianBasis", "RadialMLP", "polynomial_envelope"]
 
 
@@ -49,24 +47,28 @@ class RadialMLP(nn.Module):
         self.norm_2 = nn.LayerNorm(edge_channels)
         self.linear_3 = nn.Linear(edge_channels, outputs)
 
-    def forward(self, basis: Tensor, numbers: Tensor, sender: Tensor, receiver: Tensor) -> Tensor:
+    def element_parts(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """What atoms add to the first layer as senders and as receivers, once for each atom: ``[N, edge_channels]``."""
+        _, from_sender, from_receiver = self._first_layer()
+        sender_part = nn.functional.linear(self.sender_embedding(numbers), from_sender, self.linear_1.bias)
+        return sender_part, nn.functional.linear(self.receiver_embedding(numbers), from_receiver)
+
+    def _first_layer(self) -> tuple[Tensor, ...]:
+        """Weights of the first layer that act on Gaussians, sender and receiver."""
+        widths = (self.num_radial, self.linear_2.in_features, self.linear_2.in_features)
+        return self.linear_1.weight.split(widths, dim=1)
+
+    def forward(self, basis: Tensor, elements: Tensor) -> Tensor:
         """Radial weights of each edge.
 
         Args:
             basis: ``[E, num_radial]`` Gaussians of the distances.
-            numbers: ``[N]`` atomic numbers.
-            sender: ``[E]`` atom j of each edge.
-            receiver: ``[E]`` atom i of each edge.
+            elements: ``[E, edge_channels]`` sum of the parts of both atoms, see :meth:`element_parts`.
 
         Returns:
             ``[E, outputs]``.
         """
-        # The first layer acts on [Gaussians | sender | receiver]; the element parts are done once for each atom.
-        widths = (self.num_radial, self.linear_2.in_features, self.linear_2.in_features)
-        from_basis, from_sender, from_receiver = self.linear_1.weight.split(widths, dim=1)
-        sender_part = nn.functional.linear(self.sender_embedding(numbers), from_sender, self.linear_1.bias)
-        receiver_part = nn.functional.linear(self.receiver_embedding(numbers), from_receiver)
-        hidden = basis @ from_basis.T + gather(sender_part, sender) + gather(receiver_part, receiver)
+        hidden = basis @ self._first_layer()[0].T + elements
         hidden = nn.functional.silu(self.norm_1(hidden))
         hidden = nn.functional.silu(self.norm_2(self.linear_2(hidden)))
         return self.linear_3(hidden)

@@ -54,7 +54,9 @@ class GraphAttention(nn.Module):
 
     def _weigh(self, message: Tensor, edges: VectorEdges) -> Tensor:
         """Multiply ``[E, S, 2·channels]`` by radial weights, one for each degree and order, the same for +m and −m."""
-        weights = self.radial(edges.basis, edges.numbers, edges.sender, edges.receiver)
+        as_sender, as_receiver = self.radial.element_parts(edges.numbers)
+        elements = gather(as_sender, edges.sender) + gather(as_receiver, edges.receiver)
+        weights = self.radial(edges.basis, elements)
         weights = weights.unflatten(-1, (sum(self.degrees_of_order), -1)).split(self.degrees_of_order, dim=1)
         zero, *pairs = message.split([self.degrees_of_order[0], *(2 * n for n in self.degrees_of_order[1:])], dim=1)
         weighted = [zero * weights[0]]

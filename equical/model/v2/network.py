@@ -50,7 +50,13 @@ class EquiformerV2(nn.Module):
         self.noise_head = VectorHead(config) if config.denoising else None
 
     def forward(
-        self, numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor, encoding: ForceEncoding | None = None
+        self,
+        numbers: Tensor,
+        vectors: Tensor,
+        sender: Tensor,
+        receiver: Tensor,
+        encoding: ForceEncoding | None = None,
+        chunked: bool = False,
     ) -> NetworkOutput:
         """Evaluate all heads.
 
@@ -58,6 +64,7 @@ class EquiformerV2(nn.Module):
             numbers: ``[N]`` atomic numbers.
             vectors: ``[E, 3]`` Å, from receiver to sender, of the nearest neighbours only.
             sender, receiver: ``[E]`` atoms of each edge.
+            chunked: of no effect; twenty neighbours an atom fit as they are.
             encoding: forces of a corrupted structure, for DeNS models only.
         """
         config = self.config
