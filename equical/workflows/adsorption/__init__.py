@@ -7,6 +7,7 @@ One file for each step, in this order: ``build`` (slab from bulk), ``slabs`` (wh
 
 from equical.workflows.adsorption.adsorbates import ADSORBATES, Adsorbate, adsorbate
 from equical.workflows.adsorption.build import SlabFromBulk, build_slab
+from equical.workflows.adsorption.notes import AdsorptionWarning
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference
 from equical.workflows.adsorption.run import adsorption_energy
 from equical.workflows.adsorption.sites import Site, SiteClass, find_sites
@@ -15,6 +16,7 @@ __all__ = [
     "ADSORBATES",
     "Adsorbate",
     "AdsorptionResult",
+    "AdsorptionWarning",
     "Configuration",
     "Reference",
     "Site",

@@ -93,7 +93,7 @@ def _oriented(adsorbate: Adsorbate, site: Site, tilt: float, azimuth: float) -> 
 
 
 def _combined(slab: Atoms, adsorbate: Adsorbate, site: Site, molecule: np.ndarray) -> Atoms:
-    """Slab and adsorbate, lowered onto the surface until the first two atoms touch."""
+    """Slab and adsorbate, lowered onto the surface until two atoms touch, or else into the plane of the site."""
     aside = np.array([[np.cos(0.35), -np.sin(0.35)], [np.sin(0.35), np.cos(0.35)]]) @ site.direction
     positions = molecule + NUDGE * np.append(aside, 0.0)
     numbers = adsorbate.atoms.numbers
@@ -106,7 +106,7 @@ def _combined(slab: Atoms, adsorbate: Adsorbate, site: Site, molecule: np.ndarra
 
 
 def _lift(slab: Atoms, positions: np.ndarray, radii: np.ndarray, looseness: np.ndarray) -> float:
-    """Å to raise ``positions`` so that none is closer to a slab atom than its bond, and at least one as close."""
+    """Å to raise ``positions`` so that none is closer to a slab atom than its bond; none, if nothing is too close."""
     contact = looseness[:, None] * (radii[:, None] + covalent_radii[slab.numbers])
     reach = float(contact.max())
     lifts = []

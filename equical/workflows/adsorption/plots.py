@@ -90,6 +90,7 @@ def _draw_from_above(axes: Axes, slab: Atoms) -> None:
     """Discs for all atoms in sight, the exposed ones solid, and the outline of the cell."""
     from ase.data import covalent_radii
     from ase.data.colors import jmol_colors
+    from matplotlib.collections import PatchCollection
     from matplotlib.patches import Circle, Polygon
 
     a, b = slab.cell[:2, :2]
@@ -97,12 +98,14 @@ def _draw_from_above(axes: Axes, slab: Atoms) -> None:
     low, high = corners.min(axis=0) - 1.0, corners.max(axis=0) + 1.0
     exposed = set(exposed_atoms(slab).tolist())
     radii = 0.85 * covalent_radii[slab.numbers]
+    discs = []
     for atom in np.argsort(slab.positions[:, 2]):  # higher atoms are painted over lower ones
         face = 1 - (1 - jmol_colors[slab.numbers[atom]]) * (1 if int(atom) in exposed else 0.3)
         for shift in [i * a + j * b for i in range(-3, 4) for j in range(-3, 4)]:
             centre = slab.positions[atom, :2] + shift
             if (centre > low - radii[atom]).all() and (centre < high + radii[atom]).all():
-                axes.add_patch(Circle(centre, radii[atom], fc=face, ec="0.5", lw=0.8))
+                discs.append(Circle(centre, radii[atom], fc=face, ec="0.5", lw=0.8))
+    axes.add_collection(PatchCollection(discs, match_original=True))
     axes.add_patch(Polygon(corners, fill=False, ls="--", ec="k", zorder=2))
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
 
@@ -127,9 +130,8 @@ def plot_structure(result: AdsorptionResult, path: Path) -> None:
     for axes, title in ((top, "from above"), (side, "from the side")):
         axes.set_title(title, fontsize=10)
         axes.set_axis_off()
-    figure.suptitle(
-        f"{result.adsorbate} on {best.site}: {_eV(best.adsorption_energy)}, nearest atom at {best.shortest_bond:.2f} Å"
-    )
+    energy = _eV(best.adsorption_energy)
+    figure.suptitle(f"{result.adsorbate} on {best.site}: {energy}, nearest atom at {best.shortest_bond:.2f} Å")
     _save(figure, path)
 
 

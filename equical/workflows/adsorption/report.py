@@ -13,9 +13,10 @@ from ase.calculators.calculator import BaseCalculator
 from equical.workflows.adsorption.place import Placement
 from equical.workflows.adsorption.plots import plot_energies, plot_sites, plot_structure
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration
+from equical.workflows.adsorption.slabs import count_layers, fixed_atoms
 from equical.workflows.output import atomic_path, provenance, write_json, write_structures
 
-__all__ = ["format_table", "write_results"]
+__all__ = ["format_summary", "format_table", "write_results"]
 
 COLUMNS = {
     "rank": "rank",
@@ -33,9 +34,26 @@ COLUMNS = {
 """Attributes of a configuration, and what their columns are called."""
 
 
+def format_summary(result: AdsorptionResult) -> str:
+    """What was calculated and what came out, as text of some lines."""
+    frozen = int(fixed_atoms(result.slab).sum())
+    lines = [
+        f"slab        {result.slab.get_chemical_formula()}, {count_layers(result.slab)} layers, {frozen} atoms frozen, "
+        f"one {result.adsorbate} per {result.surface_atoms} surface atoms"
+    ]
+    if result.bulk is not None:
+        a, b, c, *angles = result.bulk.cell.cellpar()
+        angles_text = " ".join(f"{angle:.1f}" for angle in angles)
+        lines.append(f"bulk        relaxed, cell {a:.4f} {b:.4f} {c:.4f} Å, {angles_text}°")
+    if result.references:
+        energies = [f"E({r.name}) = {r.energy:.4f} eV" for r in result.references]
+        lines.append(f"references  {', '.join(energies)}, E(slab) = {result.slab_energy:.4f} eV")
+    return "\n".join([*lines, result.equation, "", format_table(result)])
+
+
 def format_table(result: AdsorptionResult) -> str:
     """Ranked table of all configurations, as text."""
-    width = max(len(configuration.name) for configuration in result.configurations)
+    width = max(len("configuration"), *(len(c.name) for c in result.configurations))
     lines = [f"rank  {'configuration':<{width}}  E_ads (eV)  bond (Å)  steps  remarks"]
     for c in result.configurations:
         numbers = f"{c.adsorption_energy:>10.3f}  {c.shortest_bond:>8.2f}  {c.steps:>5}"
@@ -57,7 +75,7 @@ def write_results(
     settings: Mapping[str, Any],
 ) -> None:
     """Write everything about a run; ``result.json`` comes last, so that it stands for a whole set of files."""
-    write_structures(folder / "slab.extxyz", result.slab)
+    write_structures(folder / "slab.extxyz", _labelled(result.slab))
     write_structures(folder / "starts.extxyz", [_labelled(p.atoms, configuration=p.name) for p in placements])
     write_structures(folder / "configurations.extxyz", [_described(c) for c in result.configurations])
     if result.references:

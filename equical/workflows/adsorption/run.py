@@ -18,7 +18,7 @@ from equical.errors import InputError
 from equical.workflows.adsorption.adsorbates import Adsorbate, adsorbate
 from equical.workflows.adsorption.anomalies import look_at
 from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
-from equical.workflows.adsorption.notes import notes_after, notes_before
+from equical.workflows.adsorption.notes import AdsorptionWarning, notes_after, notes_before
 from equical.workflows.adsorption.place import AZIMUTHS, Placement, place_all
 from equical.workflows.adsorption.references import Stoichiometry, gas_molecule, reference_for
 from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
@@ -112,7 +112,7 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
     )
     result = replace(result, notes=(*notes, *notes_after(result)))
     for note in result.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, AdsorptionWarning, stacklevel=2)
     if folder is not None:
         write_results(folder, result, placements, plan.calculator, {"fmax": fmax, "max_steps": steps})
     return result

@@ -180,11 +180,18 @@ def _all_sites(slab: Atoms) -> list[Site]:
     surface = exposed_atoms(slab)
     length = nearest_distance(slab)
     cell = slab.cell[:2, :2]
-    tiling = tile_plane(slab.positions[surface, :2], cell, length)
+    positions = slab.positions[surface]
+    positions[:, :2] -= np.floor(positions[:, :2] @ np.linalg.inv(cell) + 1e-6) @ cell
+    tiling = tile_plane(positions[:, :2], cell, length)
     shapes: list[tuple[Corner, ...]] = [((i, 0, 0),) for i in range(len(surface))]
     shapes += [*tiling.edges, *tiling.polygons]
-    neighbours = _neighbour_directions(tiling.edges, slab.positions[surface], cell)
-    return [_site(slab, surface, shape, neighbours, length) for shape in shapes]
+    neighbours = _neighbour_directions(tiling.edges, positions, cell)
+    sites = []
+    for shape in shapes:
+        corners = np.array([_place(corner, positions, cell) for corner in shape])
+        atoms = tuple(int(surface[i]) for i, _, _ in shape)
+        sites.append(_site(slab, atoms, corners, neighbours.get(shape[0][0], np.array([1.0, 0.0])), length))
+    return sites
 
 
 def _place(corner: Corner, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
@@ -206,15 +213,12 @@ def _neighbour_directions(
     return nearest
 
 
-def _site(
-    slab: Atoms, surface: np.ndarray, shape: tuple[Corner, ...], neighbours: dict[int, np.ndarray], length: float
-) -> Site:
-    corners = np.array([_place(corner, slab.positions[surface], slab.cell[:2, :2]) for corner in shape])
-    atoms = tuple(int(surface[i]) for i, _, _ in shape)
+def _site(slab: Atoms, atoms: tuple[int, ...], corners: np.ndarray, neighbour: np.ndarray, length: float) -> Site:
+    """The site between atoms at ``corners [K, 3]`` Å; ``neighbour [2]`` points from a single one to the next."""
     position = corners.mean(axis=0)
-    arrow = (corners[0] - position)[:2] if len(shape) > 1 else neighbours.get(shape[0][0], np.array([1.0, 0.0]))
-    kind = SITE_KINDS[min(len(shape), 3) - 1]
-    stacking = {"top": "top", "bridge": "bridge"}.get(kind) or _hollow_name(slab, corners, length)
+    arrow = (corners[0] - position)[:2] if len(atoms) > 1 else neighbour
+    kind = SITE_KINDS[min(len(atoms), 3) - 1]
+    stacking = _hollow_name(slab, corners, length) if kind == "hollow" else kind
     counts = Counter(slab.numbers[list(atoms)].tolist())
     elements = "".join(f"{chemical_symbols[z]}{n if n > 1 else ''}" for z, n in sorted(counts.items()))
     width = float(np.linalg.norm((corners - position)[:, :2], axis=1).mean())
@@ -224,7 +228,7 @@ def _site(
 def _hollow_name(slab: Atoms, corners: np.ndarray, length: float) -> str:
     """``"hcp"`` over an atom of the next layer, ``"fcc"`` between them, ``"hollow"`` where no facet is close-packed."""
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
-    if len(corners) != 3 or np.ptp(sides) > 0.1 * sides.max():
+    if len(corners) != 3 or np.ptp(sides) > 0.12 * sides.max():
         return "hollow"
     normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
     normal *= np.sign(normal[2]) / np.linalg.norm(normal)

@@ -63,25 +63,16 @@ class SurfaceSymmetry:
         kind = np.zeros(len(a)) if kinds is None else np.asarray(kinds)
         images = np.einsum("gxy,ky->gkx", self.rotations, a[:, :2]) + self.translations[:, None]
         # The first point must land on some b; one lattice vector then carries all the others along.
+        inverse = np.linalg.inv(self.cell)
         for target in np.flatnonzero(kind == kind[0]):
-            offsets = self._minimum_image(b[target, :2] - images[:, 0]) - (b[target, :2] - images[:, 0])
-            moved = images - offsets[:, None]
+            apart = b[target, :2] - images[:, 0]
+            moved = images + (np.round(apart @ inverse) @ self.cell)[:, None]
             lateral = np.linalg.norm(moved[:, :, None] - b[None, None, :, :2], axis=-1)
             height = np.abs(a[:, None, 2] - b[None, :, 2])
             close = (lateral < MATCH) & (height < MATCH) & (kind[:, None] == kind)
             if (close.any(axis=2).all(axis=1) & close.any(axis=1).all(axis=1)).any():
                 return True
         return False
-
-    def _minimum_image(self, vectors: np.ndarray) -> np.ndarray:
-        """Shortest periodic image of vectors ``[..., 2]`` Å in the surface plane."""
-        from ase.geometry import find_mic
-
-        flat = np.zeros((vectors.size // 2, 3))
-        flat[:, :2] = vectors.reshape(-1, 2)
-        cell = np.eye(3)
-        cell[:2, :2] = self.cell
-        return find_mic(flat, cell, pbc=[True, True, False])[0][:, :2].reshape(vectors.shape)
 
 
 def primitive_surface(slab: Atoms, tolerance: float = 0.1) -> Atoms:

@@ -42,15 +42,13 @@ def tile_plane(points: np.ndarray, cell: np.ndarray, length: float) -> PlaneTili
     centres, radii = _circumcircles(positions[triangles])
     whole = radii < 3 * length  # what is left out are slivers along the rim of the patch
     triangles, centres = triangles[whole], centres[whole]
-    sides, owners = _sides(triangles)
-    pairs = _adjacent(sides, owners)
-    same = np.linalg.norm(centres[pairs[:, 0]] - centres[pairs[:, 1]], axis=1) < 0.15 * length
-    polygon = _merge(len(triangles), pairs[same])
+    edges, neighbours, spanned = _edges(triangles, positions, length)
+    apart = np.linalg.norm(centres[neighbours[:, 0]] - centres[neighbours[:, 1]], axis=1)
+    polygon = _merge(len(triangles), neighbours[apart < 0.15 * length])
+    diagonal = polygon[neighbours[:, 0]] == polygon[neighbours[:, 1]]
     members = [np.unique(triangles[polygon == label]) for label in range(polygon.max() + 1)]
-    edges = _outer_edges(sides, owners, polygon)
-    edges = [edge for edge in edges if _is_bridge(edge, triangles, positions, length)]
     return PlaneTiling(
-        edges=_one_period(edges, corners, positions, cell),
+        edges=_one_period(list(edges[spanned & ~diagonal]), corners, positions, cell),
         polygons=_one_period(members, corners, positions, cell),
     )
 
@@ -75,17 +73,22 @@ def _circumcircles(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return triangles[:, 0] + offset, np.linalg.norm(offset, axis=1)
 
 
-def _sides(triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``[3T, 2]`` sides as sorted pairs of points, and ``[3T]`` the triangle each belongs to."""
+def _edges(triangles: np.ndarray, positions: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sides that two triangles share.
+
+    Returns:
+        ``[M, 2]`` their ends; ``[M, 2]`` the two triangles; ``[M]`` bool, whether no third point is closer to the
+        middle than the ends, for which the two triangles' far corners suffice.
+    """
     sides = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
-    return sides, np.repeat(np.arange(len(triangles)), 3)
-
-
-def _adjacent(sides: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """``[M, 2]`` pairs of triangles that share a side."""
+    far = triangles[:, [2, 0, 1]].ravel()
+    middle = positions[sides].mean(axis=1)
+    half = np.linalg.norm(positions[sides[:, 0]] - middle, axis=1)
+    clear = np.linalg.norm(positions[far] - middle, axis=1) > half - 0.01 * length
     order = np.lexsort(sides.T)
-    shared = np.flatnonzero((np.diff(sides[order], axis=0) == 0).all(axis=1))
-    return np.stack([owners[order[shared]], owners[order[shared + 1]]], axis=1)
+    first = np.flatnonzero((np.diff(sides[order], axis=0) == 0).all(axis=1))
+    one, other = order[first], order[first + 1]
+    return sides[one], np.stack([one, other], axis=1) // 3, clear[one] & clear[other]
 
 
 def _merge(count: int, pairs: np.ndarray) -> np.ndarray:
@@ -94,34 +97,16 @@ def _merge(count: int, pairs: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def _outer_edges(sides: np.ndarray, owners: np.ndarray, polygon: np.ndarray) -> list[np.ndarray]:
-    """Sides between two different polygons; diagonals within one are left out."""
-    between: dict[tuple[int, int], set[int]] = {}
-    for (i, j), owner in zip(sides, owners, strict=True):
-        between.setdefault((int(i), int(j)), set()).add(int(polygon[owner]))
-    return [np.array(side) for side, groups in between.items() if len(groups) == 2]
-
-
-def _is_bridge(edge: np.ndarray, triangles: np.ndarray, positions: np.ndarray, length: float) -> bool:
-    """Whether no third point is closer to the middle of an edge than its ends; the adjoining triangles suffice."""
-    middle = positions[edge].mean(axis=0)
-    adjoining = triangles[np.isin(triangles, edge).sum(axis=1) == 2]
-    others = np.setdiff1d(adjoining, edge)
-    half = np.linalg.norm(positions[edge[0]] - middle)
-    return bool((np.linalg.norm(positions[others] - middle, axis=1) > half - 0.01 * length).all())
-
-
 def _one_period(
     shapes: list[np.ndarray], corners: list[Corner], positions: np.ndarray, cell: np.ndarray
 ) -> tuple[tuple[Corner, ...], ...]:
     """Of shapes that repeat with the lattice, the one image whose middle lies in the home cell."""
+    inverse = np.linalg.inv(cell)
     kept: dict[tuple[Corner, ...], None] = {}
     for shape in shapes:
-        middle = positions[shape].mean(axis=0) @ np.linalg.inv(cell)
-        # Shapes that repeat have the same indices and the same shifts up to a common one: shift the first to zero.
-        inside = ((middle > -0.01) & (middle < 1.01)).all()
-        if inside:
+        middle = positions[shape].mean(axis=0) @ inverse
+        if (middle > -0.01).all() and (middle < 1.01).all():
             members = sorted(corners[point] for point in shape)
-            _, a, b = members[0]
+            _, a, b = members[0]  # images on opposite borders of the cell become one if the first corner is moved home
             kept[tuple(sorted((i, p - a, q - b) for i, p, q in members))] = None
     return tuple(kept)

@@ -1,0 +1,133 @@
+"""``equical adsorb``: thin skin over :func:`equical.workflows.adsorption.adsorption_energy`."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from equical.cli.options import calculator_options, finish, make_calculator, output_options, resume_option
+from equical.errors import InputError
+
+if TYPE_CHECKING:
+    from equical.workflows.adsorption import SlabFromBulk
+
+
+class SurfaceSize(click.ParamType):
+    """Repetitions of a surface cell, such as ``3x3``."""
+
+    name = "NxM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        found = re.fullmatch(r"(\d+)[x×](\d+)", str(value))
+        if found is None:
+            self.fail(f"{value!r} is no size such as 3x3", param, ctx)
+        return int(found[1]), int(found[2])
+
+
+@click.command("adsorb")
+@click.argument("adsorbate")
+@click.option("--slab", type=click.Path(path_type=Path), metavar="FILE", help="A slab, vacuum along its third vector.")
+@click.option("--bulk", metavar="ELEMENT|FILE", help="A crystal to relax and cut the slab from.")
+@click.option("--miller", nargs=3, type=int, metavar="H K L", help="Miller indices.  [default: 1 1 1]")
+@click.option("--layers", type=int, help="Atomic layers.  [default: at least 4, and 5 Å thick]")
+@click.option("--size", type=SurfaceSize(), help="Repetitions of the smallest surface cell.  [default: 3x3]")
+@click.option("--vacuum", type=float, metavar="Å", help="Between the slab and its next image.  [default: 15]")
+@click.option("--termination", type=int, help="Layers to cut off the top, to expose another one.  [default: 0]")
+@click.option("--keep-bulk", is_flag=True, help="Cut the slab from the crystal as it is, without relaxing it.")
+@click.option("--freeze", type=int, help="Layers to freeze.  [default: as in the file, else the lower half]")
+@click.option("--site", multiple=True, help="Kind or name of sites to try (top, bridge, hollow, fcc …); repeat it.")
+@click.option("--azimuth", multiple=True, type=float, help="Directions to try, degrees; repeat it.  [default: 0 90]")
+@click.option("--tilt", multiple=True, type=float, help="Tilts to try, degrees; repeat it.")
+@click.option("--binding-atom", multiple=True, type=int, help="For a molecule from a file: which atom binds, from 0.")
+@click.option("--reference", metavar="TEXT", help="What makes the adsorbate, such as '1/2 O2'.  [default: H2, H2O, …]")
+@click.option("--fmax", type=float, default=0.03, show_default=True, metavar="EV/Å", help="Largest force to accept.")
+@click.option("--steps", type=int, default=300, show_default=True, help="Most steps of a relaxation.")
+@resume_option
+@calculator_options
+@output_options
+def adsorb(
+    adsorbate: str,
+    slab: Path | None,
+    bulk: str | None,
+    freeze: int | None,
+    site: tuple[str, ...],
+    azimuth: tuple[float, ...],
+    tilt: tuple[float, ...],
+    binding_atom: tuple[int, ...],
+    reference: str | None,
+    fmax: float,
+    steps: int,
+    resume: bool,
+    model: str,
+    device: str,
+    dtype: str,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    **cut: Any,
+) -> None:
+    """Adsorption energies of ADSORBATE on all sites of a surface.
+
+    ADSORBATE is a name (O, H, OH, CO, NO, H2O, CH3, OOH …; a wrong one lists them all) or a structure file.
+    The slab comes from a file (--slab) or is cut from a relaxed crystal (--bulk).
+
+    \b
+    equical adsorb O --bulk Pt --miller 1 1 1 --layers 4 --size 3x3
+    equical adsorb OH --slab slab.cif --reference "H2O - 1/2 H2"
+    equical adsorb ethanol.xyz --slab slab.cif --binding-atom 2 --tilt 0 --tilt 60
+
+    E_ads = E(slab + adsorbate) − E(slab) − E(references), negative where adsorption is exothermic. Configurations that
+    desorbed, dissociated, migrated to another site, reconstructed the slab or did not converge are shown, not ranked.
+    """
+    from equical.workflows.adsorption import AdsorptionWarning, adsorption_energy
+    from equical.workflows.adsorption import adsorbate as look_up
+    from equical.workflows.adsorption.place import AZIMUTHS
+    from equical.workflows.adsorption.report import format_summary
+
+    species = look_up(adsorbate, binding_atom or None, tilt or None)
+    surface, stem = _surface(slab, bulk, cut)
+    folder = output or Path(f"adsorb-{species.name}-{stem}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AdsorptionWarning)  # printed below
+        result = adsorption_energy(
+            surface,
+            species,
+            make_calculator(model, device, dtype),
+            reference=reference,
+            sites=site or None,
+            azimuths=azimuth or AZIMUTHS,
+            freeze=freeze,
+            fmax=fmax,
+            steps=steps,
+            output=folder,
+            overwrite=overwrite,
+            resume=resume,
+            quiet=quiet,
+        )
+    if not quiet:
+        click.echo(format_summary(result))
+        for note in result.notes:
+            click.echo(f"warning: {note}", err=True)
+        click.echo(f"results in {folder}")
+    finish(result.converged)
+
+
+def _surface(slab: Path | None, bulk: str | None, cut: dict[str, Any]) -> tuple[Path | SlabFromBulk, str]:
+    """The slab, or how to cut it, and a short name for it."""
+    from equical.workflows.adsorption import SlabFromBulk
+
+    keep = cut.pop("keep_bulk")
+    given = {name: value for name, value in cut.items() if value is not None and value != ()}
+    if (slab is None) == (bulk is None):
+        raise InputError("give either a slab with --slab FILE, or a crystal to cut it from such as --bulk Pt")
+    if slab is not None:
+        if given or keep:
+            wrong = ", ".join(f"--{name.replace('_', '-')}" for name in [*given, *(["keep-bulk"] if keep else [])])
+            raise InputError(f"{wrong} goes with --bulk; a slab from a file is taken as it is")
+        return slab, slab.stem
+    recipe = SlabFromBulk(bulk or "", **{"size": (3, 3)} | given, relax=not keep)
+    return recipe, f"{Path(bulk or '').stem}{''.join(map(str, recipe.miller))}"

@@ -1,0 +1,102 @@
+"""Slabs from crystals: the same surfaces as ASE's own builders, and any other."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bcc110, bulk, fcc100, fcc110, fcc111, fcc211, hcp0001
+from ase.io import write
+from ase.neighborlist import neighbor_list
+from ase.spacegroup import crystal
+
+from equical.errors import InputError
+from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
+from equical.workflows.adsorption.slabs import count_layers, layers_of
+
+
+def environment(slab):
+    """Sorted distances in each atom's neighbourhood: the same for the same slab in any cell."""
+    receiver, distance = neighbor_list("id", slab, 5.0)
+    shells = [np.sort(distance[receiver == atom]).round(3) for atom in range(len(slab))]
+    return sorted(tuple(shell.tolist()) for shell in shells)
+
+
+@pytest.mark.parametrize(
+    ("element", "miller", "layers", "size", "peer"),
+    [
+        ("Pt", (1, 1, 1), 4, (2, 3), fcc111("Pt", (2, 3, 4), vacuum=8)),
+        ("Cu", (1, 0, 0), 3, (2, 2), fcc100("Cu", (2, 2, 3), vacuum=8)),
+        ("Ag", (1, 1, 0), 5, (2, 1), fcc110("Ag", (2, 1, 5), vacuum=8)),
+        ("Fe", (1, 1, 0), 4, (2, 2), bcc110("Fe", (2, 2, 4), vacuum=8)),
+        ("Pt", (2, 1, 1), 9, (2, 1), fcc211("Pt", (3, 2, 3), vacuum=8)),
+        ("Ru", (0, 0, 1), 4, (2, 2), hcp0001("Ru", (2, 2, 4), vacuum=8)),
+    ],
+)
+def test_same_slab_as_ase(element, miller, layers, size, peer):
+    slab = build_slab(SlabFromBulk(element, miller, layers=layers, size=size))
+    assert len(slab) == len(peer)
+    assert slab.cell[2, 2] - np.ptp(slab.positions[:, 2]) == pytest.approx(15)
+    assert environment(slab) == environment(peer)
+    assert slab.cell[0, 1:] == pytest.approx([0, 0], abs=1e-9)
+    assert (np.diff(slab.positions[:, 2]) > -1e-3).all()  # from the bottom to the top
+
+
+def test_any_cell_of_the_crystal_gives_the_same_surface(tmp_path):
+    write(tmp_path / "primitive.cif", bulk("Cu"))
+    given = build_slab(SlabFromBulk(tmp_path / "primitive.cif", (1, 0, 0), layers=4))
+    named = build_slab(SlabFromBulk("Cu", (1, 0, 0), layers=4))
+    assert len(given) == 4
+    np.testing.assert_allclose(given.cell.cellpar(), named.cell.cellpar(), atol=1e-4)
+
+
+def test_default_thickness():
+    for miller in ((1, 1, 1), (1, 0, 0), (2, 1, 1)):
+        slab = build_slab(SlabFromBulk("Cu", miller))
+        assert count_layers(slab) >= 4
+        assert np.ptp(slab.positions[:, 2]) >= 5.0
+    assert count_layers(build_slab(SlabFromBulk("Cu", (1, 1, 1)))) == 4
+
+
+def test_four_indices_are_for_hexagonal_crystals():
+    three = build_slab(SlabFromBulk("Ru", (1, 0, 0), layers=4))
+    four = build_slab(SlabFromBulk("Ru", (1, 0, -1, 0), layers=4))
+    np.testing.assert_allclose(three.positions, four.positions)
+    with pytest.raises(InputError, match="add up to 0"):
+        SlabFromBulk("Ru", (1, 0, 1, 0))
+
+
+def test_terminations_of_an_ordered_alloy():
+    alloy = crystal(["Au", "Cu"], [(0, 0, 0), (0, 0.5, 0.5)], spacegroup=221, cellpar=[3.75] * 3 + [90] * 3)  # L1_2
+    tops = []
+    for termination in (0, 1, 2):
+        slab = build_slab(SlabFromBulk(alloy, (1, 0, 0), layers=4, termination=termination))
+        assert count_layers(slab) == 4
+        tops.append(slab[layers_of(slab) == 3].get_chemical_formula())
+    assert sorted(tops[:2]) == ["AuCu", "Cu2"]
+    assert tops[2] == tops[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"miller": (0, 0, 0)}, "not all zero"),
+        ({"miller": (1, 1)}, "three Miller indices"),
+        ({"layers": 0}, "positive whole numbers"),
+        ({"size": (0, 1)}, "positive whole numbers"),
+        ({"vacuum": 3.0}, "3 Å of vacuum"),
+        ({"termination": -1}, "negative"),
+    ],
+)
+def test_unusable_recipes(options, message):
+    with pytest.raises(InputError, match=message):
+        SlabFromBulk("Pt", **options)
+
+
+def test_unusable_crystals(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        bulk_crystal(tmp_path / "none.cif")
+    with pytest.raises(InputError, match="symbol of an element or a structure file, not 'Xx'"):
+        bulk_crystal("Xx")
+    with pytest.raises(InputError, match="not a bulk crystal"):
+        bulk_crystal(Atoms("Pt"))
+    with pytest.raises(InputError, match="no simple crystal structure is known for P:"):
+        bulk_crystal("P")
