@@ -16,8 +16,8 @@ CONFIG = ModelConfig(
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_EDGES", 60)
-    monkeypatch.setattr(potential_module, "CHUNK_EDGES", 60)
+    monkeypatch.setattr(chunks, "CHUNK_EDGES", 20)
+    monkeypatch.setattr(potential_module, "CHUNK_EDGES", 20)
 
 
 def structure() -> AtomGraph:
@@ -35,8 +35,8 @@ def test_chunks_change_nothing(changes: dict[str, object], monkeypatch: pytest.M
     torch.manual_seed(0)
     potential = Potential(CONFIG.model_copy(update=changes), [29], dtype=torch.float64)
     whole = potential.predict(structure(), forces=True, stress=True)
-    monkeypatch.setattr(chunks, "CHUNK_EDGES", 60)
-    monkeypatch.setattr(potential_module, "CHUNK_EDGES", 60)
+    monkeypatch.setattr(chunks, "CHUNK_EDGES", 20)
+    monkeypatch.setattr(potential_module, "CHUNK_EDGES", 20)
     parts = potential.predict(structure(), forces=True, stress=True)
     for name in ("energy", "atom_energies", "forces", "stress"):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=0, atol=1e-12)
@@ -54,4 +54,4 @@ def test_chunks_hold_whole_receivers_and_together_everything(small_chunks: None)
     assert divided.chunks[-1].atoms.stop == graph.num_atoms
     for chunk in divided.chunks:
         assert torch.equal(chunk.receiver + chunk.atoms.start, graph.receiver[chunk.edges])
-        assert chunk.edges.stop - chunk.edges.start <= 60
+        assert chunk.edges.stop - chunk.edges.start <= 20
