@@ -24,4 +24,7 @@ class TransformerBlock(nn.Module):
     def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """``[N, (lmax + 1)², channels]``, same shape out."""
         x = x + self.attention(self.norm_1(x), edges)
+        return edges.update(self._feed_forward, x)
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
         return x + self.feedforward(self.norm_2(x))

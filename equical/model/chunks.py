@@ -15,15 +15,18 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from equical.model.edges import EdgeFeatures, MessageFunction
+from equical.model.edges import EdgeFeatures, MessageFunction, UpdateFunction
 
-__all__ = ["CHUNK_EDGES", "ChunkedEdges", "chunk_edges"]
+__all__ = ["CHUNK_ATOMS", "CHUNK_EDGES", "ChunkedEdges", "chunk_edges"]
 
 CHUNK_EDGES = 8192
 """Edges evaluated together; a receiver with more of them has a chunk of its own.
 
 Fewer would fit the cache better, but then the time between operations shows.
 """
+
+CHUNK_ATOMS = 512
+"""Atoms updated together, of a structure whose edges are in chunks."""
 
 FeatureFunction = Callable[[Tensor, Tensor, Tensor, Tensor], EdgeFeatures]
 """(numbers, vectors, sender, receiver) → edge features."""
@@ -59,8 +62,12 @@ class ChunkedEdges:
         """See :meth:`Edges.exchange`."""
         return _Exchange.apply(self, messages, len(senders), self.vectors, *senders, *receivers)
 
+    def update(self, function: UpdateFunction, x: Tensor) -> Tensor:
+        """See :meth:`Edges.update`."""
+        return _Update.apply(function, x)
+
     def evaluate(self, chunk: Chunk, messages: MessageFunction, vectors: Tensor, rows: list[Tensor], n: int) -> Tensor:
-        """Messages of one chunk from one row for each edge of ``n`` sender tensors and the receiver tensors."""
+        """Messages of one chunk; ``rows`` has one row for each edge, from ``n`` tensors of senders, then receivers."""
         edges = self.features(self.numbers[chunk.atoms], vectors, chunk.sender, chunk.receiver)
         return messages(tuple(rows[:n]), tuple(rows[n:]), edges)
 
@@ -94,6 +101,26 @@ class _Exchange(torch.autograd.Function):
                 if total is not None:
                     _collect(total, next(found), position, n, chunk)
         return None, None, None, *totals
+
+
+class _Update(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, function: UpdateFunction, x: Tensor) -> Tensor:
+        ctx.function = function
+        ctx.save_for_backward(x)
+        return torch.cat([function(rows) for rows in x.split(CHUNK_ATOMS)])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        (x,) = ctx.saved_tensors
+        total = torch.empty_like(x)
+        for part, wanted, found in zip(*(tensor.split(CHUNK_ATOMS) for tensor in (x, grad, total)), strict=True):
+            rows = part.detach().requires_grad_()
+            with torch.enable_grad():
+                result = ctx.function(rows)
+            found.copy_(torch.autograd.grad(result, rows, wanted)[0])
+        return None, total
 
 
 def _rows(nodes: list[Tensor], n: int, chunk: Chunk) -> list[Tensor]:

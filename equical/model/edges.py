@@ -12,11 +12,13 @@ from equical.model.segment import gather
 from equical.so3.frames import edge_frames
 from equical.so3.wigner import EdgeRotations, edge_rotations
 
-__all__ = ["EdgeFeatures", "Edges", "MessageFunction", "edge_features"]
+__all__ = ["EdgeFeatures", "Edges", "MessageFunction", "UpdateFunction", "edge_features"]
 
 MessageFunction = Callable[[tuple[Tensor, ...], tuple[Tensor, ...], "EdgeFeatures"], Tensor]
 """From the rows of sender and receiver of each edge to the sum of messages on each receiver."""
 
+UpdateFunction = Callable[[Tensor], Tensor]
+"""From rows of atoms to as many rows, each from its own."""
 
 
 class Edges(Protocol):
@@ -37,6 +39,9 @@ class Edges(Protocol):
         Returns:
             ``[N, ...]`` what ``messages`` returns.
         """
+
+    def update(self, function: UpdateFunction, x: Tensor) -> Tensor:
+        """Apply a function of each atom alone to the rows of ``x [N, ...]``."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,10 @@ class EdgeFeatures:
         of_senders = tuple(gather(rows, self.sender) for rows in senders)
         of_receivers = tuple(gather(rows, self.receiver) for rows in receivers)
         return messages(of_senders, of_receivers, self)
+
+    def update(self, function: UpdateFunction, x: Tensor) -> Tensor:
+        """See :meth:`Edges.update`."""
+        return function(x)
 
 
 def edge_features(

@@ -37,6 +37,7 @@ def test_chunks_change_nothing(changes: dict[str, object], monkeypatch: pytest.M
     whole = potential.predict(structure(), forces=True, stress=True)
     monkeypatch.setattr(chunks, "CHUNK_EDGES", 20)
     monkeypatch.setattr(potential_module, "CHUNK_EDGES", 20)
+    monkeypatch.setattr(chunks, "CHUNK_ATOMS", 5)
     parts = potential.predict(structure(), forces=True, stress=True)
     for name in ("energy", "atom_energies", "forces", "stress"):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=0, atol=1e-12)
