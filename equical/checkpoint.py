@@ -6,6 +6,7 @@ damaged file, or one from another model, is noticed.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -163,18 +164,30 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 def _take_place(new: Path, folder: Path) -> None:
-    """Rename ``new`` to ``folder``, moving what is there out of the way, and back if that fails."""
+    """Rename ``new`` to ``folder``; what was there is gone afterwards, and there is never nothing."""
     if not folder.exists():
         os.replace(new, folder)
-        return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    os.replace(folder, old)
+    elif _exchange(new, folder):
+        shutil.rmtree(new)
+    else:  # the next best: for an instant between two renames the model has another name
+        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except BaseException:
+            os.replace(old, folder)
+            raise
+        shutil.rmtree(old)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step, where the system can (Linux, on most file systems); Python has no call for it."""
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     try:
-        os.replace(new, folder)
-    except BaseException:
-        os.replace(old, folder)
-        raise
-    shutil.rmtree(old)
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0
 
 
 def load_checkpoint(
@@ -248,8 +261,9 @@ def _read_config(path: Path) -> CheckpointConfig:
         raise InputError(f"{path} is not valid: {_complaints(error)}.") from error
 
 
-def _complaints(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+def _complaints(error: ValidationError, *where: str) -> str:
+    """What is wrong with which field, on one line."""
+    return "; ".join(f"{'.'.join(map(str, [*where, *item['loc']]))}: {item['msg']}" for item in error.errors())
 
 
 def _build(config: CheckpointConfig, path: Path, dtype: torch.dtype) -> Potential:
@@ -258,7 +272,7 @@ def _build(config: CheckpointConfig, path: Path, dtype: torch.dtype) -> Potentia
         architecture = parse_config(config.architecture)
         scales = Scales(**config.scales)
     except ValidationError as error:
-        raise InputError(f"{path} describes no network of this equical: {_complaints(error)}.") from error
+        raise InputError(f"{path} describes no network: {_complaints(error, 'architecture')}.") from error
     except TypeError as error:
         raise InputError(f"{path} is not valid: scales: {error}.") from error
     elements = [atomic_numbers[symbol] for symbol in config.elements]
