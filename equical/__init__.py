@@ -11,6 +11,7 @@ from equical.errors import InputError
 if TYPE_CHECKING:
     from equical.calculator import EquiCalc
     from equical.checkpoint import load_checkpoint, shipped_models
+    from equical.conversion import convert
     from equical.workflows.relax import RelaxResult, relax
 
 __version__ = "0.1.0"
@@ -18,12 +19,14 @@ __version__ = "0.1.0"
 _HOME = {
     "EquiCalc": "equical.calculator",
     "RelaxResult": "equical.workflows.relax",
+    "convert": "equical.conversion",
     "load_checkpoint": "equical.checkpoint",
     "relax": "equical.workflows.relax",
     "shipped_models": "equical.checkpoint",
 }
 
-__all__ = ["EquiCalc", "InputError", "RelaxResult", "__version__", "load_checkpoint", "relax", "shipped_models"]
+__all__ = ["EquiCalc", "InputError", "RelaxResult", "__version__", "convert", "load_checkpoint", "relax"]
+__all__ += ["shipped_models"]
 
 
 def __getattr__(name: str) -> object:

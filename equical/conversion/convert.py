@@ -137,7 +137,8 @@ def _averaged_weights(published: Published) -> dict[str, Tensor] | None:
     )
     if not fits:
         raise InputError(
-            f"{published.path} holds a moving average of {len(shadow)} tensors that do not match its {len(names)} weights."
+            f"{published.path} holds a moving average of {len(shadow)} tensors, which do not match its {len(names)}"
+            " weights."
         )
     return dict(zip(names, shadow, strict=True))
 
@@ -162,7 +163,9 @@ def _potential(
     weights = (v2_weights if published.generation == "v2" else v3_weights)(potential.network, published)
     _fill(potential.network, weights)
     notes = _notes(potential, added, asked=elements is not None, kind_given=energy_kind is not None)
-    notes += [f"Arguments of the network that are not known here were ignored: {', '.join(ignored)}."] if ignored else []
+    notes += (
+        [f"Arguments of the network that are not known here were ignored: {', '.join(ignored)}."] if ignored else []
+    )
     return potential, notes
 
 
@@ -201,8 +204,8 @@ def _read_references(path: Path) -> Tensor:
             values[atomic_numbers[symbol]] = float(energy)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} holds no reference energies ({type(error).__name__}: {error}); give JSON {{symbol: eV}}, or npz with"
-            " 'coeff' by atomic number."
+            f"{path} holds no reference energies ({type(error).__name__}: {error}); give JSON {{symbol: eV}}, or npz"
+            " with 'coeff' by atomic number."
         ) from error
     return values
 

@@ -79,7 +79,7 @@ def parse_layout(content: dict[str, Any], path: Path) -> Published:
     """
     state = content.get("state_dict")
     config = content.get("config")
-    if not _is_state(state):
+    if state is None or not _is_state(state):
         what = "only bare weights" if _is_state(content) else f"{', '.join(map(str, list(content)[:6])) or 'nothing'}"
         raise InputError(f"{path} is no training checkpoint: it holds {what}, but needs 'state_dict' and 'config'.")
     if not isinstance(config, Mapping) or "model" not in config:
@@ -93,9 +93,8 @@ def parse_layout(content: dict[str, Any], path: Path) -> Published:
     for name, file_name in kept.items():
         new, head = _monolithic_name(name)
         prefix = new.split(".")[0]
-        if head is not None and prefix != "output_heads":
-            if head_of.setdefault(prefix, head) != head:
-                raise InputError(f"{path} has two heads of one kind, {head_of[prefix]} and {head}: cannot choose.")
+        if head is not None and prefix != "output_heads" and head_of.setdefault(prefix, head) != head:
+            raise InputError(f"{path} has two heads of one kind, {head_of[prefix]} and {head}: cannot choose.")
         monolithic[new] = file_name
     return Published(
         path=path,
@@ -138,7 +137,9 @@ def _generation(model: str, path: Path) -> Literal["v2", "v3"]:
         return "v3"
     if "equiformerv2" in plain:
         return "v2"
-    raise InputError(f"{path} holds a model of the architecture {model!r}; only EquiformerV2 and EquiformerV3 are known.")
+    raise InputError(
+        f"{path} holds a model of the architecture {model!r}; only EquiformerV2 and EquiformerV3 can be converted."
+    )
 
 
 def _without_wrappers(name: str) -> str:

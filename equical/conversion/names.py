@@ -48,8 +48,8 @@ def require_heads(published: Published, heads: dict[str, str]) -> None:
     for prefix, what in heads.items():
         if not any(name.startswith(f"{prefix}.") for name in published.parameters):
             raise InputError(
-                f"{published.path} has no {what} head ({prefix}): it cannot be used as a force field; take the checkpoint"
-                " from the end of the training."
+                f"{published.path} has no {what} head ({prefix}), so it is no force field yet; take the checkpoint from"
+                " the end of the training."
             )
 
 

@@ -13,10 +13,10 @@ __all__ = ["Options", "checked_config"]
 Config = TypeVar("Config", bound=BaseModel)
 
 NO_EFFECT = {
-    "name", "model", "num_atoms", "bond_feat_dim", "num_targets", "use_pbc_single", "otf_graph", "activation_checkpoint",
-    "gradient_checkpointing_block_list", "use_head_reg", "num_distance_basis", "num_sphere_samples", "weight_init",
-    "drop_path_rate", "proj_drop", "ffn_drop", "value_drop", "attn_weights_drop", "attn_mask_rate", "scale_file",
-    "pass_through_head_outputs", "regress_energy", "direct_forces",
+    "name", "model", "num_atoms", "bond_feat_dim", "num_targets", "use_pbc_single", "otf_graph", "regress_energy",
+    "activation_checkpoint", "gradient_checkpointing_block_list", "use_head_reg", "num_distance_basis", "weight_init",
+    "num_sphere_samples", "drop_path_rate", "proj_drop", "ffn_drop", "value_drop", "attn_weights_drop", "scale_file",
+    "attn_mask_rate", "pass_through_head_outputs", "direct_forces",
 }  # fmt: skip
 """Arguments that say nothing about the numbers of a trained network."""
 
@@ -41,12 +41,15 @@ class Options:
             listed = " or ".join(map(repr, supported))
             given = "" if name in self.arguments else " (its default)"
             raise InputError(
-                f"{self.path} was trained with {name} = {value!r}{given}, which no published model has; supported: {listed}."
+                f"{self.path} was trained with {name} = {value!r}{given}, which no published model has; supported is"
+                f" {listed}."
             )
 
     def ignored(self) -> list[str]:
         """Arguments that nobody asked for and that are switched on; they may belong to a modified network."""
-        return sorted(f"{name} = {value!r}" for name, value in self.arguments.items() if name not in self.asked and value)
+        return sorted(
+            f"{name} = {value!r}" for name, value in self.arguments.items() if name not in self.asked and value
+        )
 
 
 def checked_config(kind: type[Config], path: Path, values: dict[str, Any]) -> Config:

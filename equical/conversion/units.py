@@ -58,7 +58,7 @@ def _from_dataset(dataset: Any) -> dict[str, dict[str, Any]]:
     dataset = dataset.get("train", dataset)
     transforms = dataset.get("transforms") or {}
     if transforms.get("normalizer"):
-        return {name: state for name, state in transforms["normalizer"].items() if isinstance(state, Mapping)}
+        return {name: dict(state) for name, state in transforms["normalizer"].items() if isinstance(state, Mapping)}
     if not dataset.get("normalize_labels"):
         return {}
     found = {name: {key: dataset.get(f"{name}_{key}") for key in ("mean", "std")} for name in LEGACY}
@@ -86,8 +86,8 @@ def physical_scales(found: Normalizers, published: Published, *, conservative: b
             mean, scale = found[name]
             if mean or not isclose(scale, energy, rel_tol=1e-6):
                 raise InputError(
-                    f"{published.path}: {name} derive from the energy, whose scale is {energy}, but have the scale {scale}"
-                    f" and the mean {mean} in the file: the two contradict each other."
+                    f"{published.path} contradicts itself: {name} derive from the energy, whose scale is {energy}, but"
+                    f" have the scale {scale} and the mean {mean}."
                 )
         return replace(Scales.uniform(energy), energy_mean=energy_mean, noise=noise)
     forces_mean, forces = found.get("forces", (0.0, 1.0))
