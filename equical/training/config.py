@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -15,6 +16,7 @@ from equical.model import ModelConfig
 __all__ = [
     "BatchConfig",
     "DataConfig",
+    "DenoisingConfig",
     "LimitsConfig",
     "LossConfig",
     "OptimizerConfig",
@@ -60,8 +62,11 @@ class DataConfig(Section):
         block: break groups into runs of this many consecutive frames; without ``group_key`` 10 by default.
         weight: factor on this data set's contribution to the loss.
         references: ``shared``: one set of reference energies with the other shared sets; ``own``: this set has its own
-            zero of energy (another code or pseudopotential), and is shifted onto the model's.
-        denoise: false keeps these frames out of DeNS (frames of molecular dynamics, for instance).
+            zero of energy (another code or pseudopotential), and is shifted onto the model's; ``base``: its zero is
+            that of the model in ``start_from``, which it was trained on.
+        split: false keeps all frames for training where others are split.
+        denoise: false keeps these frames out of DeNS (frames of molecular dynamics, for instance). A single frame
+            opts out with ``denoise=False`` in its ``atoms.info``.
     """
 
     paths: list[Path] = Field(min_length=1)
@@ -73,7 +78,8 @@ class DataConfig(Section):
     group_key: str | None = None
     block: int | None = Field(default=None, ge=1)
     weight: float = Field(default=1.0, gt=0)
-    references: Literal["shared", "own"] = "shared"
+    references: Literal["shared", "own", "base"] = "shared"
+    split: bool = True
     denoise: bool = True
 
     @model_validator(mode="before")
@@ -143,7 +149,15 @@ class LossConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """AdamW. Weight decay acts on matrices only, never on biases, norms and embeddings."""
+    """AdamW. Weight decay acts on matrices only, never on biases, norms and embeddings.
+
+    Attributes:
+        learning_rate, weight_decay, beta1, beta2, epsilon: as in AdamW.
+        clip_norm: longest gradient; longer ones are shortened.
+        ema_decay: of the averaged weights, which are evaluated and saved; ``null``: no average.
+        backbone_rate: factor on the learning rate of everything but the heads.
+        freeze: parts of the network that stay as they are, such as ``atom_embedding`` or ``blocks.0``.
+    """
 
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-3, ge=0)
@@ -152,6 +166,49 @@ class OptimizerConfig(Section):
     epsilon: float = Field(default=1e-8, gt=0)
     clip_norm: float | None = Field(default=100.0, gt=0)
     ema_decay: float | None = Field(default=0.999, gt=0, lt=1)
+    backbone_rate: float = Field(default=1.0, gt=0, le=1)
+    freeze: list[str] = []
+
+
+class DenoisingConfig(Section):
+    """DeNS: denoising of structures out of equilibrium (arXiv 2403.09549); off unless ``probability`` is positive.
+
+    Attributes:
+        probability: chance that a structure, or a batch, is corrupted.
+        choose: make this choice for each ``structure``, or once for a whole ``batch``.
+        sigma: standard deviation of the noise (Å) on each coordinate; or ``[low, high]``, between which each
+            structure draws one of ``scales`` values, evenly spaced in their logarithm.
+        scales: how many.
+        ratio: chance of each atom of a corrupted structure to be displaced; ``null``: all are.
+        max_ratio: a structure of which more than this share was drawn stays as it is.
+        max_force: structures with a larger force (eV/Å) stay as they are.
+        min_atoms: smaller structures stay as they are.
+        weight: of the noise error, the mean over displaced atoms of ‖noise − prediction‖/σ, in the loss.
+        final_weight: the weight changes linearly to this until the end of the stage.
+    """
+
+    probability: float = Field(default=0.0, ge=0, le=1)
+    choose: Literal["structure", "batch"] = "structure"
+    sigma: float | tuple[float, float] = 0.05
+    scales: int = Field(default=50, ge=2)
+    ratio: float | None = Field(default=0.5, gt=0, le=1)
+    max_ratio: float = Field(default=0.75, gt=0, le=1)
+    max_force: float | None = Field(default=None, gt=0)
+    min_atoms: int = Field(default=1, ge=1)
+    weight: float = Field(default=2.0, gt=0)
+    final_weight: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _positive_sigma(self) -> DenoisingConfig:
+        low, high = (self.sigma, self.sigma) if isinstance(self.sigma, float) else self.sigma
+        if not 0 < low <= high:
+            raise ValueError(f"sigma must be positive, or [low, high] with low below high; it is {self.sigma}")
+        return self
+
+    def weight_at(self, share: float) -> float:
+        """Weight when ``share`` of the stage is done."""
+        final = self.weight if self.final_weight is None else self.final_weight
+        return self.weight + (final - self.weight) * share
 
 
 class ScheduleConfig(Section):
@@ -189,15 +246,25 @@ class LimitsConfig(Section):
 
 
 class StageConfig(Section):
-    """One stretch of training. ``model`` overrides keys of the model section, such as ``conservative: false``."""
+    """One stretch of training.
+
+    Attributes:
+        name: for reports.
+        model: changes of the model's heads, ``forces: direct`` or ``forces: gradient``.
+        loss, denoising, optimizer, schedule, batch, limits: settings.
+        checkpoint_activations: compute activations again in the backward pass instead of keeping them: half the
+            memory or less for about a third more time.
+    """
 
     name: str = "train"
     model: dict[str, Any] = {}
     loss: LossConfig = LossConfig()
+    denoising: DenoisingConfig = DenoisingConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     batch: BatchConfig = BatchConfig()
     limits: LimitsConfig = LimitsConfig(max_epochs=100)
+    checkpoint_activations: bool = False
 
 
 class OutputConfig(Section):
@@ -206,6 +273,7 @@ class OutputConfig(Section):
     directory: Path | None = None
     log_every: int = Field(default=20, ge=1)
     checkpoint_minutes: float = Field(default=10.0, gt=0)
+    tensorboard: bool = False
 
 
 class TrainConfig(Section):
@@ -221,7 +289,9 @@ class TrainConfig(Section):
         reference_energies: energies of single atoms in eV by symbol, instead of a least-squares fit.
         ridge: strength of the pull towards a common energy per atom in that fit, relative to one structure.
         seed: of weights, split and order.
-        dtype: precision of weights and of the arithmetic.
+        refit_references: with ``start_from``, shift the model's reference energies onto the data's zero first.
+        new_elements: with ``start_from``, accept elements that the model was not trained for.
+        dtype: precision of weights and arithmetic; ``bfloat16`` keeps float32 weights and multiplies in bfloat16.
         threads: CPU threads; torch's choice if absent.
         output: folder, and how often to write.
     """
@@ -235,7 +305,9 @@ class TrainConfig(Section):
     reference_energies: dict[str, float] | None = None
     ridge: float = Field(default=0.0, ge=0)
     seed: int = Field(default=0, ge=0)
-    dtype: Literal["float32", "float64"] = "float32"
+    refit_references: bool = True
+    new_elements: bool = False
+    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
     threads: int | None = Field(default=None, ge=1)
     output: OutputConfig = OutputConfig()
@@ -253,10 +325,17 @@ class TrainConfig(Section):
     def _one_model(self) -> TrainConfig:
         if (self.model is None) == (self.start_from is None):
             raise ValueError("give exactly one of `model` (a new network) and `start_from` (a model to continue)")
+        if self.start_from is None and any(data.references == "base" for data in self.data):
+            raise ValueError("references: base needs start_from, whose zero of energy it means")
         names = [data.label for data in self.data]
         if len(set(names)) != len(names):
             raise ValueError(f"two data sets have the same name {names}; set `name` for each")
         return self
+
+    @property
+    def precision(self) -> torch.dtype:
+        """Type of weights and labels."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
 
     @property
     def plan(self) -> list[StageConfig]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.training.config import DataConfig
+from equical.training.neighborhood import Neighborhood
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -56,7 +57,7 @@ class Sample:
 
     Attributes:
         graph: the structure and its edges.
-        energy: eV, on the zero of the model's reference energies.
+        energy: eV, as labelled, or shifted onto the zero of the model's reference energies.
         forces: ``[N, 3]``; zeros where ``force_weight`` is zero.
         force_weight: ``[N]``, 1 for labelled atoms, 0 for atoms without a force label.
         stress: ``[3, 3]``; zeros without a label.
@@ -99,30 +100,24 @@ def read_frames(config: DataConfig) -> list[Frame]:
     return frames
 
 
-def make_samples(
-    frames: Sequence[Frame], cutoff: float, dtype: torch.dtype, shifts: dict[str, dict[int, float]] | None = None
-) -> Iterator[Sample]:
+def make_samples(frames: Sequence[Frame], neighborhood: Neighborhood, dtype: torch.dtype) -> Iterator[Sample]:
     """Build the neighbour graph of each frame once and turn its labels into tensors.
 
     Args:
         frames: labelled structures.
-        cutoff: Å.
+        neighborhood: how the model looks at a structure.
         dtype: of positions, forces and stresses.
-        shifts: for data sets with their own zero of energy, eV per atomic number to add to its labels.
     """
     for frame in frames:
         count = len(frame.atoms)
         has_forces, has_stress = frame.forces is not None, frame.stress is not None
-        energy = frame.energy
-        if shifts and frame.dataset in shifts:
-            energy += sum(shifts[frame.dataset][int(z)] for z in frame.atoms.numbers)
         try:
-            graph = AtomGraph.from_atoms(frame.atoms, cutoff, dtype)
+            graph = neighborhood.graph(frame.atoms, dtype)
         except InputError as error:
             raise InputError(f"{frame.origin}: {error}") from error
         yield Sample(
-            graph=_with_volume(graph),
-            energy=energy,
+            graph=graph,
+            energy=frame.energy,
             forces=torch.tensor(frame.forces if has_forces else np.zeros((count, 3)), dtype=dtype),
             force_weight=torch.full((count,), float(has_forces), dtype=dtype),
             stress=torch.tensor(frame.stress if has_stress else np.zeros((3, 3)), dtype=dtype),
@@ -134,13 +129,6 @@ def make_samples(
             group=frame.group,
             origin=frame.origin,
         )
-
-
-def _with_volume(graph: AtomGraph) -> AtomGraph:
-    """Replace a cell without volume, which no edge can cross, so that the stress of a mixed batch stays a number."""
-    if torch.linalg.det(graph.cell[0].double()) != 0 or graph.shift.any():
-        return graph
-    return replace(graph, cell=torch.eye(3, dtype=graph.cell.dtype)[None])
 
 
 def _read_file(path: Path) -> list[Atoms]:
@@ -185,7 +173,7 @@ def _frame(atoms: Atoms, config: DataConfig, origin: str) -> Frame:
         origin=origin,
         dataset=config.label,
         weight=config.weight,
-        denoise=config.denoise,
+        denoise=config.denoise and bool(atoms.info.get("denoise", True)),
     )
 
 

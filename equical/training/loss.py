@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,22 +14,22 @@ from equical.prediction import Prediction
 from equical.training.batching import Batch
 from equical.training.config import LossConfig
 
-__all__ = ["EnergyTerm", "ForcesTerm", "LossTerm", "StressTerm", "loss_sums", "loss_terms"]
+__all__ = ["EnergyTerm", "ForcesTerm", "LossTerm", "NoiseTerm", "StressTerm", "loss_sums", "loss_terms"]
 
 
 @dataclass(frozen=True)
 class LossTerm(ABC):
     """One term: Σ_k w_k · error_k / Σ_k w_k over the structures or atoms that carry the label.
 
-    Numerator and denominator come apart so that several processes can share one batch.
-
     Attributes:
         coefficient: its factor in the total loss.
+        name: of the labels.
+        column: name with unit, in tables.
     """
 
     coefficient: float
-
-    name = ""
+    name: ClassVar[str]
+    column: ClassVar[str]
 
     @abstractmethod
     def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -41,6 +42,7 @@ class EnergyTerm(LossTerm):
 
     delta: float | None = None
     name = "energy"
+    column = "energy_eV_per_atom"
 
     def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
         error = (prediction.energy - batch.energy) / batch.atoms
@@ -53,6 +55,7 @@ class ForcesTerm(LossTerm):
 
     delta: float | None = None
     name = "forces"
+    column = "forces_eV_per_A"
 
     def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
         assert prediction.forces is not None
@@ -64,12 +67,27 @@ class StressTerm(LossTerm):
     """‖Δσ‖ of each structure, Frobenius norm, in eV/Å³."""
 
     name = "stress"
+    column = "stress_eV_per_A3"
 
     def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
         assert prediction.stress is not None
         labelled = batch.stress_weight > 0
         difference = torch.where(labelled[:, None, None], prediction.stress - batch.stress, 0.0)
         return _norm(difference, dims=(-2, -1)), batch.stress_weight
+
+
+@dataclass(frozen=True)
+class NoiseTerm(LossTerm):
+    """‖noise − prediction‖ / σ on each atom that DeNS displaced."""
+
+    name = "noise"
+    column = "noise_sigma"
+
+    def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+        if batch.encoding is None or batch.noise is None:
+            return torch.zeros_like(batch.energy), torch.zeros_like(batch.energy)
+        assert prediction.noise is not None
+        return _norm(prediction.noise - batch.noise, dims=(-1,)), batch.encoding.mask * batch.atom_weight
 
 
 def loss_terms(config: LossConfig) -> list[LossTerm]:
@@ -84,7 +102,10 @@ def loss_terms(config: LossConfig) -> list[LossTerm]:
 
 
 def loss_sums(terms: Sequence[LossTerm], prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted sum of errors and sum of weights of each term, ``[terms]`` float64 each."""
+    """Weighted sum of errors and sum of weights of each term, ``[terms]`` float64 each.
+
+    They come apart so that several processes can share one batch.
+    """
     sums, totals = [], []
     for term in terms:
         error, weight = term.errors(prediction, batch)

@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from math import cos, pi
 
 import torch
 from torch import nn
 
+from equical.errors import InputError
+from equical.model import Potential
 from equical.training.config import OptimizerConfig, ScheduleConfig
 
 __all__ = ["learning_rate_factor", "make_optimizer", "set_learning_rate"]
 
+HEADS = ("energy_head", "force_head", "stress_head", "noise_head", "force_embedding")
+"""Parts of a network that are not its backbone."""
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
-    """AdamW over all trainable parameters."""
-    decay, plain = _split_parameters(model)
-    groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+
+def make_optimizer(potential: Potential, config: OptimizerConfig) -> torch.optim.AdamW:
+    """AdamW over the parameters that are not frozen, and freeze the others.
+
+    Raises:
+        InputError: ``freeze`` names nothing, or everything.
+    """
+    freeze_parts(potential, config.freeze)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+    spared = _without_decay(potential)
+    for name, parameter in potential.network.named_parameters():
+        if parameter.requires_grad:
+            decay = 0.0 if name in spared else config.weight_decay
+            rate = 1.0 if name.startswith(HEADS) else config.backbone_rate
+            groups[decay, rate].append(parameter)
     return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
+        [{"params": members, "weight_decay": d, "rate_factor": rate} for (d, rate), members in sorted(groups.items())],
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         eps=config.epsilon,
         fused=True,
     )
+
+
+def freeze_parts(potential: Potential, parts: list[str]) -> None:
+    """Make exactly the parameters outside ``parts`` trainable.
+
+    Raises:
+        InputError: a part does not exist, or nothing is left to train.
+    """
+    names = [name for name, _ in potential.network.named_parameters()]
+    for part in parts:
+        if not any(_within(name, part) for name in names):
+            known = sorted({name.split(".")[0] for name in names} - {"blocks"})
+            blocks = sorted({".".join(name.split(".")[:2]) for name in names if name.startswith("blocks.")})
+            raise InputError(f"freeze: the network has no part {part!r}; its parts are {', '.join([*known, *blocks])}")
+    for name, parameter in potential.network.named_parameters():
+        parameter.requires_grad_(not any(_within(name, part) for part in parts))
+    if not any(parameter.requires_grad for parameter in potential.parameters()):
+        raise InputError("freeze leaves nothing to train; freeze fewer parts")
 
 
 def learning_rate_factor(config: ScheduleConfig, step: int, progress: float) -> float:
@@ -42,19 +76,21 @@ def learning_rate_factor(config: ScheduleConfig, step: int, progress: float) -> 
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the rate of every group; a group may scale it by its ``rate_factor``."""
+    """Set the rate of every group, each with its own factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group.get("rate_factor", 1.0)
+        group["lr"] = rate * group["rate_factor"]
 
 
-def _split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable parameters with and without weight decay."""
-    decay: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    for module in model.modules():
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(part + ".")
+
+
+def _without_decay(potential: Potential) -> set[str]:
+    """Names of biases, norms and embeddings."""
+    names = set()
+    for prefix, module in potential.network.named_modules():
         spared = isinstance(module, nn.Embedding) or "Norm" in type(module).__name__
         for name, parameter in module.named_parameters(recurse=False):
-            if parameter.requires_grad:
-                bias = parameter.ndim < 2 or name.endswith("bias")
-                (plain if spared or bias else decay).append(parameter)
-    return decay, plain
+            if spared or parameter.ndim < 2 or name.endswith("bias"):
+                names.add(f"{prefix}.{name}" if prefix else name)
+    return names

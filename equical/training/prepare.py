@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,16 @@ import torch
 
 from equical.errors import InputError
 from equical.model import Potential
+from equical.training.batching import collate, plan_batches
 from equical.training.checkpointing import file_sha256
 from equical.training.config import DataConfig, TrainConfig
 from equical.training.dataset import Frame, Sample, make_samples, read_frames
-from equical.training.references import ReferenceFit, fit_references
+from equical.training.metrics import error_summary
+from equical.training.neighborhood import Neighborhood
 from equical.training.splitting import split_frames
+from equical.training.stages import labelled_terms
+from equical.training.step import evaluate
+from equical.training.zero import find_zero, symbol
 
 __all__ = ["Prepared", "prepare"]
 
@@ -29,17 +34,22 @@ class Prepared:
     Attributes:
         train, valid: samples.
         potential: the model before the first step.
-        provenance: data sets with hashes, counts and split, and reference energies, for the model's metadata.
+        neighborhood: how it looks at a structure.
+        provenance: data sets with hashes and counts, for the model's metadata.
+        baseline: errors of the starting model on the validation data after the shift of reference energies; None for a
+            new model.
     """
 
     train: list[Sample]
     valid: list[Sample]
     potential: Potential
+    neighborhood: Neighborhood
     provenance: dict[str, Any]
+    baseline: dict[str, float] | None = None
 
 
 def prepare(config: TrainConfig, report: Report = print) -> Prepared:
-    """Read data, split it, fit reference energies, build neighbour graphs and the model.
+    """Read data, split it, build neighbour graphs, fit reference energies and make the model.
 
     Args:
         config: of the run.
@@ -48,90 +58,96 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
     Raises:
         InputError: files, labels, split or model are not usable.
     """
-    frames = [frame for data in config.data for frame in read_frames(data)]
-    held_out = [frame for data in config.validation.data for frame in read_frames(data)]
-    if held_out:
-        kept = frames
+    kept, held_out = _read_and_split(config)
+    base = _load_base(config)
+    model = base.config if base is not None else config.model
+    assert model is not None
+    neighborhood = Neighborhood.of(model)
+    train = list(make_samples(kept, neighborhood, config.precision))
+    valid = list(make_samples(held_out, neighborhood, config.precision))
+    if base is None:
+        zero = find_zero(config, train)
+        potential = _new_model(config, train, zero.references)
+        _check_coverage(potential.elements, [*train, *valid], "no training structure has it")
     else:
-        kept, held_out = split_frames(frames, config.validation.fraction, config.seed)
-    if not kept:
-        raise InputError("no frame is left for training; lower validation.fraction")
-    shared, own = _fit_all(config, kept, held_out)
-    for name, fit in {"": shared, **own}.items():
-        for line in fit.report():
-            report(f"{name + ': ' if name else ''}{line}")
-    shifts = _shifts(shared, own)
-    cutoff, potential = _starting_model(config)
-    dtype = getattr(torch, config.dtype)
-    train = list(make_samples(kept, cutoff, dtype, shifts))
-    valid = list(make_samples(held_out, cutoff, dtype, shifts))
-    if potential is None:
-        references = {**{z: e for fit in own.values() for z, e in fit.energies.items()}, **shared.energies}
-        potential = _new_model(config, train, references)
-    _check_coverage(potential, train + valid)
+        elements = _elements_of(config, base, [*train, *valid])
+        zero = find_zero(config, train, _energies(base, train, config), _references(base))
+        potential = with_references(base, zero.references, elements)
+    for line in zero.lines:
+        report(line)
+    train, valid = [zero.shifted(sample) for sample in train], [zero.shifted(sample) for sample in valid]
     provenance = {
         "data": [_describe(data, train, valid) for data in (*config.data, *config.validation.data)],
         "training_structures": len(train),
         "validation_structures": len(valid),
-        "reference_rmse_meV_per_atom": 1000 * shared.rmse,
+        "reference_rmse_meV_per_atom": 1000 * zero.rmse,
     }
     report(_size_line(train, valid, potential))
-    return Prepared(train, valid, potential, provenance)
+    baseline = None if base is None else _baseline(potential, config, train, valid, report)
+    return Prepared(train, valid, potential, neighborhood, provenance, baseline)
 
 
-def _fit_all(
-    config: TrainConfig, train: Sequence[Frame], valid: Sequence[Frame]
-) -> tuple[ReferenceFit, dict[str, ReferenceFit]]:
-    """One fit for all data sets that share a zero of energy, and one for each set with its own."""
-    separate = {data.label for data in config.data if data.references == "own"}
-    for data in config.validation.data:
-        if data.references == "own" and data.label not in separate:
-            raise InputError(f"validation set {data.label} has references: own but no training set has its name")
-    given = _given_references(config)
-    shared = [frame for frame in train if frame.dataset not in separate]
-    if not shared:
-        raise InputError("every data set has references: own; leave one at `shared`, whose zero the model takes")
-    fits = {name: _fit([f for f in train if f.dataset == name], config.ridge, {}) for name in sorted(separate)}
-    fit = _fit(shared, config.ridge, given)
-    covered = set(fit.energies).union(*(other.energies for other in fits.values()))
-    for frame in valid:
-        for z in np.unique(frame.atoms.numbers):
-            if int(z) not in covered:
-                raise InputError(f"{frame.origin}: element {_symbol(z)} occurs in validation data only")
-    return fit, fits
+def with_references(before: Potential, references: Mapping[int, float], elements: Sequence[int]) -> Potential:
+    """The same model with other reference energies and elements."""
+    after = Potential(before.config, elements, references, before.scales, before.energy_kind, before.dtype)
+    after.load_state_dict(before.state_dict())
+    return after
 
 
-def _fit(frames: Sequence[Frame], ridge: float, given: dict[int, float]) -> ReferenceFit:
-    return fit_references(
-        [frame.atoms.numbers for frame in frames], [frame.energy for frame in frames], ridge=ridge, given=given
+def _read_and_split(config: TrainConfig) -> tuple[list[Frame], list[Frame]]:
+    frames = [frame for data in config.data for frame in read_frames(data)]
+    if config.validation.data:
+        return frames, [frame for data in config.validation.data for frame in read_frames(data)]
+    whole = {data.label for data in config.data if not data.split}
+    divided = [frame for frame in frames if frame.dataset not in whole]
+    kept, held_out = split_frames(divided, config.validation.fraction, config.seed)
+    kept += [frame for frame in frames if frame.dataset in whole]
+    if not kept:
+        raise InputError("no frame is left for training; lower validation.fraction")
+    return kept, held_out
+
+
+def _load_base(config: TrainConfig) -> Potential | None:
+    if config.start_from is None:
+        return None
+    from equical.checkpoint import load_checkpoint
+
+    return load_checkpoint(config.start_from, dtype=config.precision).potential
+
+
+def _references(potential: Potential) -> dict[int, float]:
+    return {z: float(potential.reference_energies[z]) for z in potential.elements}
+
+
+def _energies(potential: Potential, samples: Sequence[Sample], config: TrainConfig) -> list[float]:
+    """eV, the model's energy of each sample."""
+    batch = config.training.batch
+    energies: list[float] = []
+    for members in plan_batches(
+        samples, range(len(samples)), max_atoms=2 * batch.max_atoms, max_edges=2 * batch.max_edges
+    ):
+        graph = collate([samples[index] for index in members]).graph
+        energies += potential.predict(graph, forces=False).energy.tolist()
+    return energies
+
+
+def _baseline(
+    potential: Potential, config: TrainConfig, train: list[Sample], valid: list[Sample], report: Report
+) -> dict[str, float]:
+    """Errors of the starting model, with reference energies shifted, on the validation data."""
+    stage = config.plan[0]
+    evaluation = evaluate(
+        potential,
+        valid or train,
+        labelled_terms(stage, train),
+        max_atoms=2 * stage.batch.max_atoms,
+        max_edges=2 * stage.batch.max_edges,
+        skip_fixed=stage.loss.forces.skip_fixed,
     )
-
-
-def _given_references(config: TrainConfig) -> dict[int, float]:
-    from ase.data import atomic_numbers
-
-    given = {}
-    for symbol, energy in (config.reference_energies or {}).items():
-        if symbol not in atomic_numbers:
-            raise InputError(f"reference_energies: {symbol!r} is no element")
-        given[atomic_numbers[symbol]] = energy
-    return given
-
-
-def _shifts(shared: ReferenceFit, own: dict[str, ReferenceFit]) -> dict[str, dict[int, float]]:
-    """What moves the labels of each set with its own zero onto the model's zero, eV per atomic number."""
-    return {name: {z: shared.energies.get(z, e) - e for z, e in fit.energies.items()} for name, fit in own.items()}
-
-
-def _starting_model(config: TrainConfig) -> tuple[float, Potential | None]:
-    """Cutoff (Å) and, with ``start_from``, the model."""
-    if config.start_from is not None:
-        from equical.checkpoint import load_checkpoint
-
-        potential = load_checkpoint(config.start_from, dtype=getattr(torch, config.dtype)).potential
-        return potential.cutoff, potential
-    assert config.model is not None
-    return config.model.cutoff, None
+    errors = error_summary(evaluation.comparison)
+    forces = f", F MAE {errors['forces_mae_meV_per_A']:.2f} meV/Å" if "forces_mae_meV_per_A" in errors else ""
+    report(f"starting model on these data: E RMSE {errors['energy_rmse_meV_per_atom']:.2f} meV/atom{forces}")
+    return errors
 
 
 def _new_model(config: TrainConfig, train: Sequence[Sample], references: dict[int, float]) -> Potential:
@@ -142,12 +158,11 @@ def _new_model(config: TrainConfig, train: Sequence[Sample], references: dict[in
         edges = sum(sample.graph.num_edges for sample in train) / sum(sample.graph.num_atoms for sample in train)
         model = model.model_copy(update={"avg_degree": max(round(edges, 2), 1.0)})
     if max(references) >= model.max_elements:
-        raise InputError(f"model.max_elements is {model.max_elements}; {_symbol(max(references))} needs a larger table")
+        raise InputError(f"model.max_elements is {model.max_elements}; {symbol(max(references))} needs a larger table")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return Potential(
-            model, sorted(references), references, _energy_scale(train, references), dtype=getattr(torch, config.dtype)
-        )
+        scale = _energy_scale(train, references)
+        return Potential(model, sorted(references), references, scale, dtype=config.precision)
 
 
 def _energy_scale(train: Sequence[Sample], references: dict[int, float]) -> float:
@@ -156,21 +171,37 @@ def _energy_scale(train: Sequence[Sample], references: dict[int, float]) -> floa
     rms = float(forces.double().square().mean().sqrt()) if len(forces) else 0.0
     if rms < 1e-6:
         left = [
-            (sample.energy - sum(references[int(z)] for z in sample.graph.numbers)) / sample.graph.num_atoms
+            (sample.energy - sum(references[z] for z in sample.graph.numbers.tolist())) / sample.graph.num_atoms
             for sample in train
         ]
         rms = float(np.sqrt(np.mean(np.square(left))))
     return rms if rms > 1e-6 else 1.0
 
 
-def _check_coverage(potential: Potential, samples: Sequence[Sample]) -> None:
-    covered = set(potential.elements)
+def _elements_of(config: TrainConfig, base: Potential, samples: Sequence[Sample]) -> list[int]:
+    """Elements of the adapted model.
+
+    Raises:
+        InputError: the data have elements that the starting model was not trained for, unless that is wanted.
+    """
+    if not config.new_elements:
+        advice = "its weights for a new element are random; to train them anyway, allow new elements"
+        _check_coverage(base.elements, samples, advice)
+        return list(base.elements)
+    present = {z for sample in samples for z in sample.graph.numbers.tolist()}
+    if max(present) >= base.config.max_elements:
+        raise InputError(f"the starting model has no room for {symbol(max(present))}; its tables end before it")
+    return sorted(present.union(base.elements))
+
+
+def _check_coverage(elements: Sequence[int], samples: Sequence[Sample], advice: str) -> None:
+    covered = set(elements)
     for sample in samples:
-        new = sorted({int(z) for z in sample.graph.numbers} - covered)
+        new = sorted(set(sample.graph.numbers.tolist()) - covered)
         if new:
-            names = ", ".join(_symbol(z) for z in new)
-            known = ", ".join(_symbol(z) for z in sorted(covered))
-            raise InputError(f"{sample.origin}: the model does not cover {names}; it covers {known}")
+            names = ", ".join(symbol(z) for z in new)
+            known = ", ".join(symbol(z) for z in sorted(covered))
+            raise InputError(f"{sample.origin}: the model does not cover {names} (it covers {known}); {advice}")
 
 
 def _describe(data: DataConfig, train: Sequence[Sample], valid: Sequence[Sample]) -> dict[str, Any]:
@@ -189,9 +220,3 @@ def _size_line(train: Sequence[Sample], valid: Sequence[Sample], potential: Pote
         f"{len(train)} training structures ({atoms} atoms, {edges} edges), {len(valid)} for validation; "
         f"{parameters:,} parameters"
     )
-
-
-def _symbol(number: int) -> str:
-    from ase.data import chemical_symbols
-
-    return str(chemical_symbols[int(number)])

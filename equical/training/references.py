@@ -30,12 +30,12 @@ class ReferenceFit:
     undetermined: tuple[int, ...]
     rmse: float
 
-    def report(self) -> list[str]:
+    def report(self, title: str = "reference energies (eV)") -> list[str]:
         """The fit in a few lines for a terminal."""
         from ase.data import chemical_symbols as symbols
 
         table = ", ".join(f"{symbols[z]} {energy:.4f}" for z, energy in self.energies.items())
-        lines = [f"reference energies (eV): {table}"]
+        lines = [f"{title}: {table}"]
         lines.append(f"  from {self.structures} structures; they leave {1000 * self.rmse:.1f} meV/atom (RMSE)")
         if self.undetermined:
             names = ", ".join(symbols[z] for z in self.undetermined)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,10 +15,10 @@ from equical.model import Potential, parse_config
 from equical.training.config import StageConfig
 from equical.training.dataset import Sample
 from equical.training.ema import MovingAverage
-from equical.training.loss import LossTerm, loss_terms
+from equical.training.loss import LossTerm, NoiseTerm, loss_terms
 from equical.training.optimizer import make_optimizer
 
-__all__ = ["Stage", "begin_stage", "labelled_terms", "stage_potential"]
+__all__ = ["Stage", "begin_stage", "labelled_terms", "plain_potential", "stage_potential"]
 
 
 @dataclass
@@ -38,6 +38,16 @@ class Stage:
     terms: list[LossTerm]
     optimizer: torch.optim.Optimizer
     average: MovingAverage
+
+    @property
+    def judged_terms(self) -> list[LossTerm]:
+        """Terms that a clean pass has: what models are compared by."""
+        return [term for term in self.terms if not isinstance(term, NoiseTerm)]
+
+    def coefficients(self, share: float) -> list[float]:
+        """Weight of each term when ``share`` of the stage is done."""
+        decaying = self.config.denoising.weight_at(share)
+        return [decaying if isinstance(term, NoiseTerm) else term.coefficient for term in self.terms]
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser and average, for :meth:`load`."""
@@ -62,9 +72,13 @@ def begin_stage(
     config: StageConfig, before: Potential, samples: Sequence[Sample], device: torch.device, seed: int
 ) -> Stage:
     """Set up a stage that goes on from the weights of ``before``; new heads start at random, by ``seed``."""
+    denoising = config.denoising.probability > 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        potential = stage_potential(before, config.model).to(device)
+        potential = stage_potential(before, {"denoising": denoising, **config.model}).to(device)
+    if denoising:
+        sigma = config.denoising.sigma
+        potential.scales = replace(potential.scales, noise=sigma if isinstance(sigma, float) else sigma[1])
     optimizer = make_optimizer(potential, config.optimizer)
     average = MovingAverage(list(potential.parameters()), config.optimizer.ema_decay)
     return Stage(config, potential, labelled_terms(config, samples), optimizer, average)
@@ -80,31 +94,38 @@ def stage_potential(before: Potential, changes: dict[str, Any]) -> Potential:
         config = parse_config({**before.config.model_dump(), **changes})
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"stage: model.{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InputError(f"stage: model.{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}") from error
     if config == before.config:
         return before
     known = {z: float(before.reference_energies[z]) for z in before.elements}
     after = Potential(config, before.elements, known, before.scales, before.energy_kind, before.dtype)
+    shared = {name: value for name, value in before.state_dict().items() if name in after.state_dict()}
     try:
-        after.load_state_dict(before.state_dict(), strict=False)
+        after.load_state_dict(shared, strict=False)
     except RuntimeError as error:
         names = ", ".join(changes)
         raise InputError(f"stage: changing {names} changes the network itself; stages can change heads") from error
-    return after
+    return after.to(before.reference_energies.device)
+
+
+def plain_potential(potential: Potential) -> Potential:
+    """The model without what only DeNS needs, which is what a clean pass computes."""
+    return stage_potential(potential, {"denoising": False})
 
 
 def labelled_terms(config: StageConfig, samples: Sequence[Sample]) -> list[LossTerm]:
     """Terms of the loss that some sample has a label for.
 
     Raises:
-        InputError: none is left.
+        InputError: none is left, or DeNS is asked for without forces.
     """
-    present = {
-        "energy": True,
-        "forces": any(bool((sample.force_weight > 0).any()) for sample in samples),
-        "stress": any(sample.has_stress for sample in samples),
-    }
+    forces = any(bool((sample.force_weight > 0).any()) for sample in samples)
+    present = {"energy": True, "forces": forces, "stress": any(sample.has_stress for sample in samples)}
     terms = [term for term in loss_terms(config.loss) if present[term.name]]
     if not terms:
         raise InputError("the loss has no term with a positive weight and labels in the data")
+    if config.denoising.probability > 0:
+        if not forces:
+            raise InputError("denoising encodes forces, and the data have none; set denoising.probability to 0")
+        terms.append(NoiseTerm(config.denoising.weight))
     return terms

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +27,12 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     batch: Batch | None,
     terms: Sequence[LossTerm],
+    coefficients: Sequence[float],
     *,
-    clip_norm: float | None,
-    world: World,
-) -> Tensor:
+    clip_norm: float | None = None,
+    world: World | None = None,
+    bfloat16: bool = False,
+) -> tuple[Tensor, Tensor]:
     """Predict, differentiate the loss, update the weights.
 
     Args:
@@ -36,37 +40,43 @@ def train_step(
         optimizer: over its parameters.
         batch: this process's share of the batch; None if it has none.
         terms: of the loss.
-        clip_norm: largest norm of the gradient.
+        coefficients: factor of each term in this step.
+        clip_norm: longest gradient.
         world: the processes that share the batch.
+        bfloat16: multiply in this precision where autocast finds it safe.
 
     Returns:
-        Mean error of each term over the whole batch and the norm of the gradient before clipping,
-        ``[terms + 1]`` float64, left on the device.
+        Mean error of each term over the whole batch, with the norm of the gradient before clipping as last entry; and
+        for each of these whether anything was averaged. ``[terms + 1]`` float64 both, left on the device.
     """
+    world = world or World()
     optimizer.zero_grad(set_to_none=True)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     device = parameters[0].device
     sums = totals = torch.zeros(len(terms), dtype=torch.float64, device=device)
     if batch is not None:
-        sums, totals = loss_sums(terms, _predict(potential, batch, terms, create_graph=True), batch)
-    totals = totals.clone()
+        with _precision(device, bfloat16):
+            prediction = _predict(potential, batch, terms, create_graph=True)
+        sums, totals = loss_sums(terms, prediction, batch)
+    totals = totals.detach().clone()
     world.sum_([totals])
     means = sums / totals.clamp(min=1e-12)
     if batch is not None:
-        coefficients = torch.tensor([term.coefficient for term in terms], dtype=torch.float64, device=device)
-        (coefficients * means).sum().backward()
-    means = means.detach()
+        factors = torch.tensor(coefficients, dtype=torch.float64, device=device)
+        with _precision(device, bfloat16):  # the second derivative goes through the same products as the first
+            (factors * means).sum().backward()
+    means = means.detach().clone()
     if world.size > 1:
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        world.sum_([parameter.grad for parameter in parameters if parameter.grad is not None])
-        means = means.clone()
         world.sum_([means])
+        world.sum_([parameter.grad for parameter in parameters])
     limit = float("inf") if clip_norm is None else clip_norm
     norm = torch.nn.utils.clip_grad_norm_(parameters, limit, foreach=True)
     optimizer.step()
-    return torch.cat([means, norm.detach().double().reshape(1)])
+    one = torch.ones(1, dtype=torch.float64, device=device)
+    return torch.cat([means, norm.detach().double().reshape(1)]), torch.cat([(totals > 0).double(), one])
 
 
 @dataclass(frozen=True)
@@ -92,16 +102,19 @@ def evaluate(
     device: torch.device | str = "cpu",
     world: World | None = None,
     skip_fixed: bool = True,
+    bfloat16: bool = False,
 ) -> Evaluation:
     """Predict every sample, without keeping anything for the weights' gradient; processes share the batches."""
     world = world or World()
     batches = plan_batches(samples, range(len(samples)), max_atoms=max_atoms, max_edges=max_edges)
-    parts: list[tuple[int, Comparison, np.ndarray, np.ndarray]] = []
+    parts: list[tuple[int, Comparison, Any, Any]] = []
     for number in range(world.rank, len(batches), world.size):
         members = [samples[index] for index in batches[number]]
         batch = collate(members, skip_fixed=skip_fixed).to(device)
-        prediction = _predict(potential, batch, terms, create_graph=False)
+        with _precision(device, bfloat16):
+            prediction = _predict(potential, batch, terms, create_graph=False)
         sums, totals = loss_sums(terms, prediction, batch)
+        sums = sums.detach()
         parts.append((number, compare(prediction, batch, members), sums.cpu().numpy(), totals.cpu().numpy()))
     parts = sorted((part for share in world.gather(parts) for part in share), key=lambda part: part[0])
     sums_all = np.sum([part[2] for part in parts], axis=0)
@@ -122,19 +135,35 @@ def compare(prediction: Prediction, batch: Batch, samples: Sequence[Sample]) -> 
         stress, stressed = torch.zeros_like(batch.stress), np.zeros_like(stressed)
     return Comparison(
         atoms=batch.atoms.cpu().numpy(),
-        energy=prediction.energy.detach().cpu().numpy(),
-        energy_label=batch.energy.cpu().numpy(),
+        energy=_array(prediction.energy),
+        energy_label=_array(batch.energy),
         group=group,
         numbers=batch.graph.numbers.cpu().numpy(),
-        forces=forces.detach().cpu().double().numpy(),
-        forces_label=batch.forces.cpu().double().numpy(),
+        forces=_array(forces),
+        forces_label=_array(batch.forces),
         scored=(batch.force_weight > 0).cpu().numpy() & (prediction.forces is not None),
-        stress=stress.detach().cpu().double().numpy()[stressed],
-        stress_label=batch.stress.cpu().double().numpy()[stressed],
+        stress=_array(stress)[stressed],
+        stress_label=_array(batch.stress)[stressed],
         stress_group=group[stressed],
     )
 
 
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().cpu().double().numpy()
+
+
 def _predict(potential: Potential, batch: Batch, terms: Sequence[LossTerm], *, create_graph: bool) -> Prediction:
     names = {term.name for term in terms}
-    return potential.predict(batch.graph, forces="forces" in names, stress="stress" in names, create_graph=create_graph)
+    return potential.predict(
+        batch.graph,
+        forces="forces" in names,
+        stress="stress" in names,
+        create_graph=create_graph,
+        encoding=batch.encoding,
+    )
+
+
+def _precision(device: torch.device | str, bfloat16: bool) -> AbstractContextManager[Any]:
+    if not bfloat16:
+        return nullcontext()
+    return torch.autocast(torch.device(device).type, torch.bfloat16)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,27 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.training.batching import collate, plan_epoch, share_batch
 from equical.training.checkpointing import load_state, save_state
-from equical.training.config import StageConfig, TrainConfig, described
+from equical.training.config import TrainConfig, described
+from equical.training.denoising import corrupt_some
 from equical.training.distributed import World
 from equical.training.ema import using_weights
+from equical.training.journal import Journal, Window, validation_line
 from equical.training.metrics import Comparison, error_summary, errors_by_element, errors_by_group
 from equical.training.optimizer import learning_rate_factor, set_learning_rate
 from equical.training.prepare import Prepared
 from equical.training.progress import Clock, Progress, StopRequest, heed_signals
-from equical.training.records import CsvTable
+from equical.training.recompute import recomputing_activations
 from equical.training.signature import check_signature, run_signature
-from equical.training.stages import begin_stage
+from equical.training.stages import Stage, begin_stage, plain_potential, stage_potential
 from equical.training.step import Evaluation, evaluate, train_step
 
 __all__ = ["TrainResult", "Trainer"]
 
 EVALUATION_FACTOR = 2
 """Batches of an evaluation may be this much larger: nothing is kept for a second derivative."""
+
+AGREEMENT = 0.02
+"""Relative difference of errors between a starting model and the model at step 0 that rounding may cause."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,12 @@ class Trainer:
         folder: for tables, checkpoints and models.
         world: the processes that share the work.
         report: receives lines for the user.
-        bar: receives the share of the run that is done (0 to 1) and a short status, about once per log interval.
+        bar: receives the share of the run that is done (0 to 1) and a short status, once per log interval.
     """
+
+    stage: Stage
+    window: Window
+    journal: Journal
 
     def __init__(
         self,
@@ -84,15 +92,13 @@ class Trainer:
     ):
         self.config, self.prepared, self.folder = config, prepared, folder
         self.world = world or World()
-        self.report = report if self.world.speaks else _silent
-        self.bar = bar if self.world.speaks else _silent
+        self.report, self.bar = report, bar
         self.plan = config.plan
         self.device = _device(config.device, self.world)
         self.progress = Progress()
         self.best: dict[str, Any] = {}
-        self.window = torch.zeros(0)
-        self.window_steps = self.window_atoms = 0
-        self.window_seconds = 0.0
+        self.state_file = folder / "checkpoints" / "last.pt"
+        self.signature = run_signature(config, prepared.provenance)
 
     def run(self, *, resume: bool = False) -> TrainResult:
         """Train until the last stage is done or the process is asked to stop.
@@ -104,38 +110,33 @@ class Trainer:
         if state is not None:
             check_signature(state["signature"], self.signature, self.state_file)
             self.progress = Progress(**state["progress"])
-        self.state_file.parent.mkdir(exist_ok=True)
-        if self.world.speaks:
-            self.training_table = CsvTable(self.folder / "training.csv", self.progress.step)
-            self.validation_table = CsvTable(self.folder / "validation.csv", self.progress.step)
-        potential = self._rebuild()
-        with heed_signals() as request:
-            while True:
-                self._begin_stage(potential, state)
-                state = None
-                if not self.progress.done:
-                    if not self._run_stage(request):
-                        return self._result(finished=False)
-                    self._end_stage()
-                if self.progress.done:
-                    return self._result(finished=True)
-                potential = self.stage.potential
-                self.progress.next_stage()
+        self.journal = Journal(
+            self.folder,
+            self.progress.step,
+            self.report,
+            self.bar,
+            tensorboard=self.config.output.tensorboard,
+            active=self.world.speaks,
+        )
+        potential = self._rebuilt()
+        try:
+            with heed_signals() as request:
+                while True:
+                    self._begin_stage(potential, state)
+                    state = None
+                    if not self.progress.done:
+                        if not self._run_stage(request):
+                            return self._result(finished=False)
+                        self._end_stage()
+                    if self.progress.done:
+                        return self._result(finished=True)
+                    potential = self.stage.potential
+                    self.progress.next_stage()
+        finally:
+            self.journal.close()
 
-    @property
-    def state_file(self) -> Path:
-        """Where the state for resuming is kept."""
-        return self.folder / "checkpoints" / "last.pt"
-
-    @property
-    def signature(self) -> dict[str, Any]:
-        """What a resumed run must have in common with this one."""
-        return run_signature(self.config, self.prepared.provenance)
-
-    def _rebuild(self) -> Potential:
+    def _rebuilt(self) -> Potential:
         """A model with the architecture of the stage before the current one; its weights come from the state."""
-        from equical.training.stages import stage_potential
-
         potential = self.prepared.potential
         for settings in self.plan[: self.progress.stage]:
             potential = stage_potential(potential, settings.model)
@@ -146,32 +147,54 @@ class Trainer:
         settings = self.plan[self.progress.stage]
         seed = self.config.seed + self.progress.stage
         self.stage = begin_stage(settings, before, self.prepared.train, self.device, seed)
+        self.window = Window(len(self.stage.terms) + 1, self.device)
         if state is not None:
-            self._restore(state)
+            self.stage.load(state)
+            self.window.load(state["window"])
+            self.best = state["best"]
+            self.journal.say(f"resuming at step {self.progress.step}")
             return
-        self._announce(settings)
+        if len(self.plan) > 1:
+            self.journal.say(f"stage {self.progress.stage + 1} of {len(self.plan)}: {settings.name}")
+        names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
+        self.journal.say(f"loss: {names}")
         self.best = {}
-        self._clear_window()
+        self.progress.evaluated_step = -1
+        if self.progress.step == 0 and self.prepared.baseline is not None:
+            self._compare_with_baseline(self.prepared.baseline)
         self._save()
+
+    def _compare_with_baseline(self, baseline: dict[str, float]) -> None:
+        """Before the first step a fine-tuned model must be as good as the model it starts from.
+
+        Raises:
+            InputError: it is not, although it computes forces in the same way.
+        """
+        errors = error_summary(self._evaluate().comparison)
+        self.journal.say(validation_line(self.progress, float("nan"), errors).replace("validation loss nan", "step 0"))
+        same_heads = self.stage.potential.config.conservative == self.prepared.potential.config.conservative
+        for key in ("energy_rmse_meV_per_atom", "forces_mae_meV_per_A"):
+            if key not in errors or (not same_heads and key.startswith("forces")):
+                continue
+            if abs(errors[key] - baseline[key]) > AGREEMENT * baseline[key] + 1e-3:
+                raise InputError(
+                    f"before the first step {key} is {errors[key]:.4g}, the starting model's {baseline[key]:.4g}; the "
+                    "weights were not carried over as they should be"
+                )
 
     def _run_stage(self, request: StopRequest) -> bool:
         """Steps until a limit (True) or until asked to stop (False)."""
-        stage, progress, clock = self.stage, self.progress, Clock()
-        limits = stage.config.limits
+        progress, clock = self.progress, Clock()
+        limits = self.stage.config.limits
         since_saved = 0.0
         while True:
             batches = self._plan_epoch()
             while progress.position < len(batches):
                 share = progress.share_done(limits, len(batches))
-                patient = limits.patience is None or progress.stale < limits.patience
-                if share >= 1.0 or not patient:
+                if share >= 1.0 or (limits.patience is not None and progress.stale >= limits.patience):
                     return True
                 self._step(batches[progress.position], share)
-                evaluated = self._evaluation_due(len(batches))
-                if progress.position + 1 == len(batches):
-                    progress.epoch, progress.position = progress.epoch + 1, 0
-                else:
-                    progress.position += 1
+                evaluated = self._advance(len(batches))
                 passed, stop = self._agree(clock.tick(), request.asked)
                 self._spend(passed)
                 since_saved += passed
@@ -199,30 +222,44 @@ class Trainer:
         )
 
     def _step(self, members: list[int], share: float) -> None:
-        settings, progress = self.stage.config, self.progress
-        rate = settings.optimizer.learning_rate
-        set_learning_rate(
-            self.stage.optimizer, rate * learning_rate_factor(settings.schedule, progress.stage_step, share)
-        )
-        mine = share_batch(self.prepared.train, members, self.world.size)[self.world.rank]
+        settings, progress, train = self.stage.config, self.progress, self.prepared.train
+        factor = learning_rate_factor(settings.schedule, progress.stage_step, share)
+        set_learning_rate(self.stage.optimizer, settings.optimizer.learning_rate * factor)
+        mine = share_batch(train, members, self.world.size)[self.world.rank]
         batch = None
         if mine:
-            samples = [self.prepared.train[index] for index in mine]
-            batch = collate(samples, skip_fixed=settings.loss.forces.skip_fixed).to(self.device)
-        outcome = train_step(
-            self.stage.potential,
-            self.stage.optimizer,
-            batch,
-            self.stage.terms,
-            clip_norm=settings.optimizer.clip_norm,
-            world=self.world,
-        )
+            samples, corruptions = [train[index] for index in mine], None
+            if settings.denoising.probability > 0:
+                seed = (self.config.seed, progress.step)
+                corruptions = corrupt_some(
+                    samples, mine, settings.denoising, seed=seed, neighborhood=self.prepared.neighborhood
+                )
+            batch = collate(samples, corruptions, skip_fixed=settings.loss.forces.skip_fixed).to(self.device)
+        with recomputing_activations(self.stage.potential, settings.checkpoint_activations):
+            outcome = train_step(
+                self.stage.potential,
+                self.stage.optimizer,
+                batch,
+                self.stage.terms,
+                self.stage.coefficients(share),
+                clip_norm=settings.optimizer.clip_norm,
+                world=self.world,
+                bfloat16=self.config.dtype == "bfloat16",
+            )
         self.stage.average.update(progress.stage_step)
+        self.window.add(*outcome, atoms=sum(train[index].graph.num_atoms for index in members))
+
+    def _advance(self, batches: int) -> bool:
+        """Move the counters past the step just done; whether an evaluation is due."""
+        progress, validation = self.progress, self.config.validation
         progress.step += 1
         progress.stage_step += 1
-        self.window += outcome
-        self.window_steps += 1
-        self.window_atoms += sum(self.prepared.train[index].graph.num_atoms for index in members)
+        progress.position += 1
+        if progress.position == batches:
+            progress.epoch, progress.position = progress.epoch + 1, 0
+        if validation.every_steps is not None:
+            return progress.stage_step % validation.every_steps == 0
+        return progress.position == 0 and progress.epoch % validation.every_epochs == 0
 
     def _agree(self, passed: float, stop: bool) -> tuple[float, bool]:
         """The first process's clock and the wish of any process to stop."""
@@ -234,95 +271,69 @@ class Trainer:
     def _spend(self, seconds: float) -> None:
         self.progress.seconds += seconds
         self.progress.stage_seconds += seconds
-        self.window_seconds += seconds
-
-    def _evaluation_due(self, batches: int) -> bool:
-        """Whether the step just done is followed by an evaluation; called before the position moves on."""
-        progress, validation = self.progress, self.config.validation
-        if validation.every_steps is not None:
-            return progress.stage_step % validation.every_steps == 0
-        return progress.position + 1 == batches and (progress.epoch + 1) % validation.every_epochs == 0
-
-    def _clear_window(self) -> None:
-        self.window = torch.zeros(len(self.stage.terms) + 1, dtype=torch.float64, device=self.device)
-        self.window_steps = self.window_atoms = 0
-        self.window_seconds = 0.0
+        self.window.seconds += seconds
 
     def _log(self, share: float) -> None:
         """One row of means since the last row."""
-        means = self._checked_means()
-        progress = self.progress
+        self.window.check(self.progress, self.state_file)
+        progress, means = self.progress, self.window.means()
         row: dict[str, float] = {"step": progress.step, "stage": progress.stage, "epoch": progress.epoch}
         row["minutes"] = progress.seconds / 60
-        row["learning_rate"] = self.stage.optimizer.param_groups[0]["lr"]
-        row["loss"] = sum(t.coefficient * m for t, m in zip(self.stage.terms, means, strict=False))
-        names = {"energy": "energy_eV_per_atom", "forces": "forces_eV_per_A", "stress": "stress_eV_per_A3"}
-        row |= {names[term.name]: mean for term, mean in zip(self.stage.terms, means, strict=False)}
+        row["learning_rate"] = max(group["lr"] for group in self.stage.optimizer.param_groups)
+        terms, coefficients = self.stage.terms, self.stage.coefficients(share)
+        row["loss"] = sum(c * mean for c, mean in zip(coefficients, means, strict=False))
+        row |= {term.column: mean for term, mean in zip(terms, means, strict=False)}
         row["gradient_norm"] = means[-1]
-        row["atoms_per_second"] = self.window_atoms / max(self.window_seconds, 1e-9)
-        if self.world.speaks:
-            self.training_table.add(row)
-        self.bar((progress.stage + share) / len(self.plan), f"step {progress.step} loss {row['loss']:.4g}")
-        self._clear_window()
-
-    def _checked_means(self) -> list[float]:
-        """Mean errors since the last row, or an error if training has gone astray."""
-        means: list[float] = (self.window / max(self.window_steps, 1)).tolist()
-        if not all(isfinite(mean) for mean in means):
-            raise InputError(
-                f"the loss is no longer a number at step {self.progress.step}; lower the learning rate or look for "
-                f"outliers with `equical data check`. The state before is in {self.state_file}"
-            )
-        return means
+        row["atoms_per_second"] = self.window.atoms / max(self.window.seconds, 1e-9)
+        self.journal.add_training(row, (progress.stage + share) / len(self.plan))
+        self.window.clear()
 
     def _validate(self) -> None:
         """Evaluate the averaged weights; keep and save them if they are the best so far."""
-        self._checked_means()
+        self.window.check(self.progress, self.state_file)
+        progress = self.progress
         with self.stage.average.applied():
             evaluation = self._evaluate()
             errors = error_summary(evaluation.comparison)
-            progress = self.progress
-            if self.world.speaks:
-                row = {"step": progress.step, "epoch": progress.epoch, "minutes": progress.seconds / 60}
-                self.validation_table.add(row | {"loss": evaluation.loss} | errors)
+            row = {"step": progress.step, "epoch": progress.epoch, "minutes": progress.seconds / 60}
+            self.journal.add_validation(row | {"loss": evaluation.loss} | errors)
             progress.stale += 1
             progress.evaluated_step = progress.step
             if evaluation.loss < progress.best_loss:
                 progress.best_loss, progress.best_step, progress.stale = evaluation.loss, progress.step, 0
                 self.best = {"weights": self.stage.averaged_weights()}
                 self._export("model", errors)
-        self.report(_validation_line(progress, evaluation.loss, errors))
+        self.journal.say(validation_line(progress, evaluation.loss, errors))
 
     def _evaluate(self) -> Evaluation:
         batch = self.stage.config.batch
         return evaluate(
             self.stage.potential,
             self.prepared.valid or self.prepared.train,
-            self.stage.terms,
+            self.stage.judged_terms,
             max_atoms=EVALUATION_FACTOR * batch.max_atoms,
             max_edges=EVALUATION_FACTOR * batch.max_edges,
             device=self.device,
             world=self.world,
             skip_fixed=self.stage.config.loss.forces.skip_fixed,
+            bfloat16=self.config.dtype == "bfloat16",
         )
 
-    def _export(self, name: str, errors: dict[str, Any]) -> None:
-        """Save the model with the weights it has now."""
+    def _export(self, name: str, errors: dict[str, float]) -> None:
+        """Save the model with the weights it has now, without what only training needs."""
         if not self.world.speaks:
             return
         from equical.checkpoint import save_checkpoint
 
-        metadata = {
-            "training": {
-                **self.prepared.provenance,
-                "config": described(self.config),
-                "stage": self.stage.config.name,
-                "steps": self.progress.step,
-                "minutes": round(self.progress.seconds / 60, 2),
-                "validation": errors,
-            }
+        training = {
+            **self.prepared.provenance,
+            "config": described(self.config),
+            "stage": self.stage.config.name,
+            "steps": self.progress.step,
+            "minutes": round(self.progress.seconds / 60, 2),
+            "validation": errors,
         }
-        save_checkpoint(self.folder / name, self.stage.potential, metadata)
+        save_checkpoint(self.folder / name, plain_potential(self.stage.potential), {"training": training})
 
     def _end_stage(self) -> None:
         """Evaluate once more if needed; the averaged weights become the weights."""
@@ -338,31 +349,16 @@ class Trainer:
     def _save(self) -> None:
         if not self.world.speaks:
             return
-        self._checked_means()
-        window = {"sums": self.window, "steps": self.window_steps, "atoms": self.window_atoms}
+        self.window.check(self.progress, self.state_file)
+        self.state_file.parent.mkdir(exist_ok=True)
         state = {
             "signature": self.signature,
             "progress": self.progress.as_dict(),
             "best": self.best,
-            "window": window | {"seconds": self.window_seconds},
+            "window": self.window.state(),
             **self.stage.state(),
         }
         save_state(self.state_file, state)
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.stage.load(state)
-        self.best = state["best"]
-        window = state["window"]
-        self.window = window["sums"].to(self.device)
-        self.window_steps, self.window_atoms = window["steps"], window["atoms"]
-        self.window_seconds = window["seconds"]
-        self.report(f"resuming at step {self.progress.step}")
-
-    def _announce(self, settings: StageConfig) -> None:
-        if len(self.plan) > 1:
-            self.report(f"stage {self.progress.stage + 1} of {len(self.plan)}: {settings.name}")
-        names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
-        self.report(f"loss: {names}")
 
     def _result(self, finished: bool) -> TrainResult:
         weights: list[Tensor] = self.best.get("weights") or self.stage.averaged_weights()
@@ -391,16 +387,3 @@ def _device(name: str, world: World) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {name!r} cannot be used here; choose cpu, cuda or auto") from error
     return torch.device(name)
-
-
-def _validation_line(progress: Progress, loss: float, errors: dict[str, float]) -> str:
-    shown = {"energy_rmse_meV_per_atom": "E {:.2f} meV/atom", "forces_mae_meV_per_A": "F {:.2f} meV/Å"}
-    shown["stress_mae_meV_per_A3"] = "stress {:.3f} meV/Å³"
-    parts = [text.format(errors[key]) for key, text in shown.items() if key in errors]
-    best = " *" if progress.best_step == progress.step else ""
-    where = f"{progress.seconds / 60:7.1f} min  epoch {progress.epoch:4d}  step {progress.step:6d}"
-    return f"{where}  validation loss {loss:.4g}: {', '.join(parts)}{best}"
-
-
-def _silent(*_: object) -> None:
-    return None
