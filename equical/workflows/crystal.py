@@ -10,7 +10,7 @@ from ase.calculators.calculator import BaseCalculator
 from equical.errors import InputError
 from equical.workflows.inputs import check_structure
 
-__all__ = ["bare_crystal", "largest_force", "require_total_energy", "warn_each", "warn_if_not_conservative"]
+__all__ = ["bare_crystal", "largest_force", "require_total_energy", "warn_each"]
 
 VACUUM = 8.0
 """Å. A wider gap between atoms along a lattice direction is taken for the vacuum of a slab or a molecule."""
@@ -62,16 +62,6 @@ def require_total_energy(calculator: BaseCalculator, purpose: str) -> None:
     """Refuse a model whose energy is an adsorption energy: it says nothing about straining a bulk crystal."""
     if getattr(calculator, "energy_kind", "total") == "adsorption":
         raise InputError(f"this model predicts adsorption energies; {purpose} needs one of total energies")
-
-
-def warn_if_not_conservative(calculator: BaseCalculator) -> None:
-    """Warn once where forces come from a force head and are not the gradient of the energy."""
-    if getattr(calculator, "conservative", True) is False:
-        warnings.warn(
-            "this model's forces are not the gradient of its energy: relaxed structures, elastic constants and phonons "
-            "may disagree with its energies",
-            stacklevel=3,
-        )
 
 
 def warn_each(notes: Iterable[str]) -> None:

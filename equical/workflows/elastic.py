@@ -17,7 +17,6 @@ from equical.workflows.crystal import (
     largest_force,
     require_total_energy,
     warn_each,
-    warn_if_not_conservative,
 )
 from equical.workflows.elastic_files import write_elastic
 from equical.workflows.elastic_tensor import (
@@ -35,6 +34,7 @@ from equical.workflows.evaluations import Arrays, Evaluations
 from equical.workflows.output import open_output, removed_if_empty, resolve_calculator
 from equical.workflows.relax import RelaxSettings, run_relaxation
 from equical.workflows.spacegroup import SYMPREC
+from equical.workflows.suitability import warn_if_unsuitable
 
 __all__ = ["ElasticResult", "elastic"]
 
@@ -144,6 +144,7 @@ def elastic(  # noqa: PLR0913
     _check_settings(max_strain, num_strains, fmax)
     calc = resolve_calculator(calculator, atoms)
     _check_calculator(calc)
+    warn_if_unsuitable(calc, crystal, PURPOSE)
     folder = None
     if output is not None:
         folder = open_output(output, "elastic", crystal.get_chemical_formula(), overwrite=overwrite, resume=resume)
@@ -192,7 +193,6 @@ def _check_calculator(calculator: BaseCalculator) -> None:
     require_total_energy(calculator, PURPOSE)
     if "stress" not in getattr(calculator, "implemented_properties", ["stress"]):
         raise InputError(f"{type(calculator).__name__} gives no stress, and elastic constants are its slopes")
-    warn_if_not_conservative(calculator)
 
 
 def _reference(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from equical.errors import InputError
-from equical.workflows.crystal import bare_crystal, require_total_energy, warn_each, warn_if_not_conservative
+from equical.workflows.crystal import bare_crystal, require_total_energy, warn_each
 from equical.workflows.eos_fit import FORMS, EosFit, fit_eos
 from equical.workflows.evaluations import Arrays, Evaluations
 from equical.workflows.output import (
@@ -25,6 +25,7 @@ from equical.workflows.output import (
     write_structures,
 )
 from equical.workflows.relax import RelaxSettings, run_relaxation
+from equical.workflows.suitability import warn_if_unsuitable
 
 __all__ = ["EosResult", "eos"]
 
@@ -118,8 +119,7 @@ def eos(  # noqa: PLR0913
     _check_settings(form, volume_range, num_points, relax, fmax)
     calc = resolve_calculator(calculator, atoms)
     require_total_energy(calc, "an equation of state")
-    if relax != "none":
-        warn_if_not_conservative(calc)
+    warn_if_unsuitable(calc, crystal, "an equation of state", forces=relax != "none")
     folder = None
     if output is not None:
         folder = open_output(output, "eos", crystal.get_chemical_formula(), overwrite=overwrite, resume=resume)

@@ -13,7 +13,7 @@ from phonopy import Phonopy
 from tqdm import tqdm
 
 from equical.errors import InputError
-from equical.workflows.crystal import bare_crystal, largest_force, warn_each, warn_if_not_conservative
+from equical.workflows.crystal import bare_crystal, largest_force, require_total_energy, warn_each
 from equical.workflows.evaluations import Evaluations
 from equical.workflows.output import open_output, removed_if_empty, resolve_calculator
 from equical.workflows.phonon_files import write_phonon
@@ -33,6 +33,7 @@ from equical.workflows.phonon_modes import (
     run_thermal,
 )
 from equical.workflows.relax import RelaxSettings, run_relaxation
+from equical.workflows.suitability import warn_if_unsuitable
 
 __all__ = ["PhononResult", "phonon"]
 
@@ -142,7 +143,8 @@ def phonon(  # noqa: PLR0913
     repeats = _repeats(crystal, supercell)
     kelvin = _check_settings(displacement, mesh, temperatures)
     calc = resolve_calculator(calculator, atoms)
-    warn_if_not_conservative(calc)
+    require_total_energy(calc, "a phonon calculation")
+    warn_if_unsuitable(calc, crystal, "a phonon calculation")
     folder = None
     if output is not None:
         folder = open_output(output, "phonon", crystal.get_chemical_formula(), overwrite=overwrite, resume=resume)
