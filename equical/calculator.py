@@ -58,6 +58,7 @@ class EquiCalc(Calculator):
     name = "equical"
     implemented_properties = list(PROPERTIES)  # noqa: RUF012 (how ASE's calculators tell)
 
+    @torch.inference_mode(False)  # weights made in a caller's inference mode could never be differentiated through
     def __init__(
         self,
         model: str | os.PathLike[str] | Checkpoint = DEFAULT_MODEL,
@@ -72,7 +73,7 @@ class EquiCalc(Calculator):
         else:
             self.checkpoint = load_checkpoint(model, device=where, dtype=precision)
         # Forces are derivatives in the positions alone.
-        potential = self.checkpoint.potential.requires_grad_(False)
+        potential = self.checkpoint.potential.freeze()
         if not _predicts_stress(potential):
             self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
         self.evaluator = EagerEvaluator(potential)

@@ -1,6 +1,8 @@
 """Linear maps that commute with rotations: about any axis (atoms), or about the edge (messages)."""
 
+from collections.abc import Callable
 from math import sqrt
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,9 @@ from equical.model.joints import cut, join
 from equical.so3.coefficients import degree_of
 
 __all__ = ["SO2Linear", "SO3Linear", "add_invariants"]
+
+SO2Matrices = tuple[tuple[Tensor, Tensor], list[Tensor]]
+"""Weight and bias for m = 0, and one matrix for each pair (+m, −m)."""
 
 
 class SO3Linear(nn.Module):
@@ -50,6 +55,7 @@ class SO2Linear(nn.Module):
         self.inputs, self.outputs = inputs, outputs
         width = signals * outputs
         self.linear_m0 = nn.Linear((lmax + 1) * inputs, extra + (lmax + 1) * width)
+        self._prepared: tuple[SO2Matrices, tuple[int, ...]] | None = None
         self.weights = nn.ParameterList()
         for m in range(1, mmax + 1):
             rows, columns = 2 * (lmax + 1 - m) * width, (lmax + 1 - m) * inputs
@@ -67,15 +73,37 @@ class SO2Linear(nn.Module):
         count, degrees = x.shape[0], self.lmax + 1
         pairs_width = [2 * (degrees - m) * self.inputs for m in range(1, self.mmax + 1)]
         first, *pairs = cut(x.flatten(1), [degrees * self.inputs, *pairs_width], dim=1)
-        mixed = torch.nn.functional.linear(first, *self._axial_matrix())
+        (axial_matrix, bias), pair_matrices = self._matrices()
+        mixed = torch.nn.functional.linear(first, axial_matrix, bias)
         sizes = [self.extra] + [degrees * self.outputs] * self.signals
         extra, *axial = cut(mixed, sizes, dim=1)
         pieces = [axial]
-        for weight, pair in zip(self.weights, pairs, strict=True):
-            mixed = pair @ self._pair_matrix(weight).T
+        for matrix, pair in zip(pair_matrices, pairs, strict=True):
+            mixed = pair @ matrix.T
             pieces.append(list(cut(mixed, [mixed.shape[1] // self.signals] * self.signals, dim=1)))
         signals = [join(parts, dim=1).view(count, x.shape[1], self.outputs) for parts in zip(*pieces, strict=True)]
         return extra, *signals
+
+    def freeze(self) -> None:
+        """Make the matrices once, for as long as the weights stay as they are and want no gradient."""
+        self._prepared = None
+        with torch.no_grad():
+            self._prepared = self._matrices(), self._versions()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._prepared = None
+        return super()._apply(fn, recurse)
+
+    def _versions(self) -> tuple[int, ...]:
+        """Counts how often each weight was written to."""
+        return tuple(weight._version for weight in self.parameters())
+
+    def _matrices(self) -> SO2Matrices:
+        if self._prepared is not None and not self.linear_m0.weight.requires_grad:
+            matrices, versions = self._prepared
+            if versions == self._versions():
+                return matrices
+        return self._axial_matrix(), [self._pair_matrix(weight) for weight in self.weights]
 
     def _axial_matrix(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of m = 0, rows ordered (extra | signal, degree, channel)."""

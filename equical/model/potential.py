@@ -11,6 +11,7 @@ from equical.model.chunks import CHUNK_EDGES
 from equical.model.config import ModelConfig
 from equical.model.embedding import ForceEncoding
 from equical.model.generations import AnyConfig, build_network
+from equical.model.linear import SO2Linear
 from equical.model.network import NetworkOutput
 from equical.model.repulsion import ZBLRepulsion
 from equical.model.scales import Scales
@@ -77,6 +78,14 @@ class Potential(nn.Module):
             module, _, leaf = name.rpartition(".")
             dtype = torch.float64 if name == "reference_energies" else weight.dtype
             self.get_submodule(module).register_buffer(leaf, constant.to(weight.device, dtype), persistent=False)
+        return self
+
+    def freeze(self) -> Self:
+        """Give up training: derivatives in the positions alone, and everything made from weights made once."""
+        self.requires_grad_(False)
+        for module in self.modules():
+            if isinstance(module, SO2Linear):
+                module.freeze()
         return self
 
     @property

@@ -91,3 +91,21 @@ def test_gaussians_span_zero_to_cutoff() -> None:
     assert basis.centers.tolist() == [0.0, 2.0, 4.0, 6.0]
     torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 2].item(), 1.0)
     torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 3].item(), 0.8824969025845955)
+
+
+def test_frozen_matrices_follow_the_weights() -> None:
+    torch.manual_seed(0)
+    linear = SO2Linear(LMAX, MMAX, CHANNELS, 4, signals=2).requires_grad_(False)
+    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS)
+    before = linear(x)
+    linear.freeze()
+    torch.testing.assert_close(linear(x), before, rtol=0, atol=0)
+    linear.weights[0].mul_(2)
+    changed = linear(x)
+    assert not torch.equal(changed[1], before[1])
+    linear.weights[0].div_(2)
+    linear.freeze()
+    assert linear.double()(x.double())[1].dtype == torch.float64
+    linear.requires_grad_()
+    (linear(x.double())[1].sum()).backward()
+    assert linear.weights[0].grad is not None
