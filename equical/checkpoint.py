@@ -190,6 +190,7 @@ def _exchange(one: Path, other: Path) -> bool:
     return rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0
 
 
+@torch.inference_mode(False)  # weights made in a caller's inference mode could never be differentiated through
 def load_checkpoint(
     name_or_folder: str | os.PathLike[str],
     *,

@@ -85,7 +85,8 @@ def test_what_is_saved_comes_back_bit_for_bit(dtype, tmp_path):
 def test_networks_of_the_second_generation_come_back_too(tmp_path):
     config = EquiformerV2Config(
         cutoff=4.0, max_neighbors=8, num_layers=1, channels=8, lmax=2, attention_hidden=8, num_heads=2,
-        alpha_channels=4, value_channels=4, ffn_hidden=8, edge_channels=8, num_radial=6, edge_grid=(8, 8), node_grid=(8, 8),
+        alpha_channels=4, value_channels=4, ffn_hidden=8, edge_channels=8, num_radial=6,
+        edge_grid=(8, 8), node_grid=(8, 8),
     )  # fmt: skip
     saved = random_potential(config)
     save_checkpoint(tmp_path / "v2", saved, {})
