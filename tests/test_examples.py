@@ -10,6 +10,9 @@ from equical import shipped_models
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
+    "elastic": {"relax_first": False, "force": True},
+    "eos": {"num_points": 5},
+    "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
     "relax": {"steps": 2},
     "single_point": {},
 }
@@ -36,6 +39,7 @@ def test_example_is_short_and_run(path):
     assert path.stem in SMALL, "give the arguments that make its main() quick"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # workflows warn of what an untrained model says of a crystal
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_with_a_small_model(path, tiny_model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

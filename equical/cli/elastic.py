@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     calculator_options,
     finish,
@@ -56,20 +57,21 @@ def elastic(
     from equical.workflows.output import read_structure
 
     folder = output or Path(f"elastic-{structure.stem}")
-    result = run(
-        read_structure(structure),
-        make_calculator(model, device, dtype),
-        max_strain=max_strain,
-        num_strains=strains,
-        clamped=clamped,
-        relax_first=relax_first,
-        fmax=fmax,
-        force=force,
-        output=folder,
-        overwrite=overwrite,
-        resume=resume,
-        quiet=quiet,
-    )
+    with warnings_as_lines(quiet):
+        result = run(
+            read_structure(structure),
+            make_calculator(model, device, dtype),
+            max_strain=max_strain,
+            num_strains=strains,
+            clamped=clamped,
+            relax_first=relax_first,
+            fmax=fmax,
+            force=force,
+            output=folder,
+            overwrite=overwrite,
+            resume=resume,
+            quiet=quiet,
+        )
     if not quiet:
         _print(result)
         click.echo(f"results in {folder}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     calculator_options,
     finish,
@@ -63,19 +64,20 @@ def eos(
 
     atoms = read_structure(structure)
     folder = output or Path(f"eos-{structure.stem}")
-    result = run(
-        atoms,
-        make_calculator(model, device, dtype),
-        form=form,
-        volume_range=volume_range,
-        num_points=points,
-        relax="shape" if relax_shape else "ions" if relax_ions else "none",
-        fmax=fmax,
-        output=folder,
-        overwrite=overwrite,
-        resume=resume,
-        quiet=quiet,
-    )
+    with warnings_as_lines(quiet):
+        result = run(
+            atoms,
+            make_calculator(model, device, dtype),
+            form=form,
+            volume_range=volume_range,
+            num_points=points,
+            relax="shape" if relax_shape else "ions" if relax_ions else "none",
+            fmax=fmax,
+            output=folder,
+            overwrite=overwrite,
+            resume=resume,
+            quiet=quiet,
+        )
     if not quiet:
         if result.structure is not None:
             n = len(atoms)

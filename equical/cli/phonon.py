@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     calculator_options,
     finish,
@@ -67,26 +68,27 @@ def phonon(
     from equical.workflows.output import read_structure
     from equical.workflows.phonon import phonon as run
 
-    if supercell and min_length:
+    if supercell and min_length is not None:
         raise InputError("give either --supercell or --min-length, not both")
     first, last, step = temperatures
     if not (0 <= first <= last and step > 0):
         raise InputError("--temperatures takes FIRST LAST STEP in kelvin, such as 0 1000 10, none of them negative")
     folder = output or Path(f"phonon-{structure.stem}")
-    result = run(
-        read_structure(structure),
-        make_calculator(model, device, dtype),
-        supercell=supercell or (10.0 if min_length is None else min_length),
-        displacement=displacement,
-        mesh=mesh,
-        temperatures=np.arange(first, last + 1e-6 * step, step).tolist(),
-        relax_first=relax_first,
-        force=force,
-        output=folder,
-        overwrite=overwrite,
-        resume=resume,
-        quiet=quiet,
-    )
+    with warnings_as_lines(quiet):
+        result = run(
+            read_structure(structure),
+            make_calculator(model, device, dtype),
+            supercell=supercell or (10.0 if min_length is None else min_length),
+            displacement=displacement,
+            mesh=mesh,
+            temperatures=np.arange(first, last + 1e-6 * step, step).tolist(),
+            relax_first=relax_first,
+            force=force,
+            output=folder,
+            overwrite=overwrite,
+            resume=resume,
+            quiet=quiet,
+        )
     if not quiet:
         _print(result)
         click.echo(f"results in {folder}")

@@ -68,9 +68,11 @@ def fit_eos(volumes: NDArray[np.float64], energies: NDArray[np.float64], num_ato
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # of the covariance, which is not used; what matters is checked below
             v0, e0, b0 = eos.fit(warn=False)
+            residual = e - _energy(eos, v)
     except (RuntimeError, ValueError):  # no convergence; no minimum ("sj")
+        v0 = np.nan
+    if not (np.isfinite(v0) and np.isfinite(residual).all()):
         return _failed(_no_minimum(v, lowest) or f"the {form} form cannot be fitted to these energies")
-    residual = e - _energy(eos, v)
     r_squared = 1 - float((residual**2).sum() / ((e - e.mean()) ** 2).sum())
     inside = bool(v.min() < v0 < v.max()) and v.min() < v[lowest] < v.max()
     curve_v = np.linspace(v.min(), v.max(), 100)

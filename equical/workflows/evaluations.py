@@ -38,13 +38,13 @@ class Evaluations:
 
         Args:
             folder: created with the first result.
-            calculator: its model and parameters are part of the fingerprint.
+            calculator: its model and parameters are part of the fingerprint, the device it runs on is not.
             settings: whatever else decides the results, such as the convergence limit of a relaxation.
             resume: read what is there; otherwise every result is calculated, and replaces an older file.
         """
         self._folder = folder
         self._resume = resume
-        parameters = dict(getattr(calculator, "parameters", {}))
+        parameters = {name: value for name, value in getattr(calculator, "parameters", {}).items() if name != "device"}
         origin = [provenance(calculator)["model"], parameters, dict(settings)]
         self._origin = repr(_plain(origin))
         self.reused = 0

@@ -198,7 +198,7 @@ def test_forces_that_are_no_gradient_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         eos(bulk("Cu"), Counting(conservative=False), num_points=5)
-    with pytest.warns(UserWarning, match="not the gradient of its energy"):
+    with pytest.warns(UserWarning, match="poor choice for an equation of state: its forces are not the gradient"):
         eos(bulk("Cu"), Counting(conservative=False), num_points=5, relax="ions")
 
 

@@ -371,7 +371,8 @@ def test_constraints_are_left_out_and_missing_gradients_warned_of():
     atoms.set_constraint(FixAtoms([0]))
     calculator = EMT()
     calculator.conservative = False
-    with pytest.warns(UserWarning) as caught:
+    with (
+        pytest.warns(UserWarning, match="constraints are left out: a phonon calculation moves all atoms"),
+        pytest.warns(UserWarning, match="poor choice for a phonon calculation: its forces are not the gradient"),
+    ):
         phonon(atoms, calculator, supercell=8.0, **FAST)
-    assert ["constraints are left out" in str(w.message) for w in caught] == [True, False]
-    assert "not the gradient of its energy" in str(caught[1].message)

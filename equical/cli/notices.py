@@ -1,0 +1,33 @@
+"""Python's warnings as a command's user should see them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+__all__ = ["warnings_as_lines"]
+
+
+@contextmanager
+def warnings_as_lines(quiet: bool) -> Iterator[None]:
+    """Print each warning of equical as one line on standard error, without the file and line it comes from.
+
+    Args:
+        quiet: print none; workflows keep what they warn of in their results.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if quiet else "default", UserWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, UserWarning):
+                click.echo(f"equical: warning: {message}", err=True)
+            else:
+                usual(message, category, *where)
+
+        warnings.showwarning = show
+        yield
