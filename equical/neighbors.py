@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equical.errors import InputError
 
-__all__ = ["BACKENDS", "COINCIDENT", "NeighborList", "neighbor_list"]
+__all__ = ["BACKENDS", "COINCIDENT", "FARTHEST", "NeighborList", "neighbor_list"]
 
 COINCIDENT = 1e-3
 """Two atoms closer than this (Å) are taken for a mistake in the input."""
