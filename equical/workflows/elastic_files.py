@@ -20,7 +20,7 @@ __all__ = ["write_elastic"]
 UNITS = {
     "stiffness": "GPa", "stiffness_standard": "GPa", "stiffness_fitted": "GPa", "kelvin_moduli": "GPa",
     "reference_stress": "GPa", "reference_max_force": "eV/Å", "residual": "1", "symmetry_deviation": "1",
-    "moduli": "GPa; poisson and anisotropy are pure numbers", "strains": "1", "wall_time_s": "s",
+    "stresses": "GPa", "moduli": "GPa; poisson and anisotropy are pure numbers", "strains": "1", "wall_time_s": "s",
 }  # fmt: skip
 
 

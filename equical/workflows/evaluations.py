@@ -101,7 +101,7 @@ class Evaluations:
 def _read(path: Path) -> Arrays | None:
     """The arrays in a file; None where there is none, or not a whole one."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return dict(stored)
     except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError):
         return None

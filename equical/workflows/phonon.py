@@ -140,6 +140,8 @@ def phonon(  # noqa: PLR0913
     """
     start = time.perf_counter()
     crystal = bare_crystal(atoms, "a phonon calculation", vacuum_allowed=True)
+    if crystal.cell.handedness < 0:  # phonopy wants right-handed cells; minus the vectors span the same lattice
+        crystal.set_cell(-crystal.cell[:])
     repeats = _repeats(crystal, supercell)
     kelvin = _check_settings(displacement, mesh, temperatures)
     calc = resolve_calculator(calculator, atoms)

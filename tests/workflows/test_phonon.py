@@ -327,6 +327,18 @@ def test_supercells():
 
 
 @narrow
+def test_a_left_handed_cell_and_unwrapped_positions_change_nothing():
+    crystal = copper_gold()
+    usual = phonon(crystal, EMT(), supercell=(2, 2, 2), **FAST)
+    crystal.set_cell(crystal.cell[:][[1, 0, 2]])
+    crystal.positions[2] += 3 * crystal.cell[0] - crystal.cell[2]
+    assert crystal.cell.handedness == -1
+    odd = phonon(crystal, EMT(), supercell=(2, 2, 2), **FAST)
+    np.testing.assert_allclose(odd.thermal.free_energy, usual.thermal.free_energy, atol=1e-8)
+    assert odd.space_group == usual.space_group
+
+
+@narrow
 def test_isotopes_count():
     heavy = bulk("Cu")
     heavy.set_masses([4 * heavy.get_masses()[0]])
