@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from equical import shipped_models
+from tests.published import write_checkpoint
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+WITHOUT_MODEL = {"convert"}  # takes a checkpoint file instead
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
     "elastic": {"relax_first": False, "force": True},
     "eos": {"num_points": 5},
@@ -36,15 +38,24 @@ def test_example_is_short_and_run(path):
     lines = path.read_text("utf-8").splitlines()
     assert len(lines) <= 90
     assert lines[0].startswith('"""')
-    assert path.stem in SMALL, "give the arguments that make its main() quick"
+    assert path.stem in SMALL.keys() | WITHOUT_MODEL, "give the arguments that make its main() quick"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # workflows warn of what an untrained model says of a crystal
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in EXAMPLES if path.stem not in WITHOUT_MODEL], ids=lambda path: path.stem
+)
 def test_example_runs_with_a_small_model(path, tiny_model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     load(path).main(model=str(tiny_model), **SMALL.get(path.stem, {}))
     assert capsys.readouterr().out
+
+
+def test_convert_example(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "published.pt", "v2_hydra")
+    load(EXAMPLES[0].with_name("convert.py")).main("published.pt")
+    assert "energies: total, conservative: False, smooth: False" in capsys.readouterr().out
 
 
 def test_python_of_the_readme(metals_pbe, tmp_path, monkeypatch, capsys):
