@@ -35,7 +35,7 @@ class Outcome:
 
     Attributes:
         final_site: name of the class of sites above which the binding atoms ended up.
-        height: Å, of the binding atoms above the surface atoms of that site.
+        height: Å, of the binding atoms above that site of the bare slab, along its normal.
         shortest_bond: Å, between adsorbate and slab.
         anomalies: any of ``"desorbed"``, ``"dissociated"`` (in pieces), ``"rearranged"`` (in one piece, with other
             bonds), ``"buried"``, ``"migrated"`` (to another kind of site), ``"reconstructed"`` (the slab).
@@ -59,7 +59,7 @@ def look_at(relaxed: Atoms, site: SiteClass, slab: Atoms, adsorbate: Adsorbate, 
     """
     molecule = relaxed[-len(adsorbate.atoms) :]
     binding = molecule.positions[list(adsorbate.binding)].mean(axis=0)
-    final, place = nearest_site(binding, sites, slab.cell[:])
+    final, place = nearest_site(binding, sites, slab.cell[:], expected=site)
     bond, bond_in_radii = _shortest_bond(relaxed[: len(slab)], molecule)
     anomalies = ["desorbed"] if bond_in_radii > TOUCH else []
     anomalies += _broken(molecule, adsorbate)
@@ -69,7 +69,7 @@ def look_at(relaxed: Atoms, site: SiteClass, slab: Atoms, adsorbate: Adsorbate, 
         anomalies.append("migrated")
     if displacement(relaxed[: len(slab)], slab) > MOVED:
         anomalies.append("reconstructed")
-    height = float(binding[2] - relaxed.positions[list(place.atoms), 2].mean())
+    height = float(find_mic(binding - place.position, slab.cell, slab.pbc)[0] @ place.normal)
     return Outcome(final.name, height, bond, tuple(anomalies))
 
 

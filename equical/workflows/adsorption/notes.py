@@ -29,7 +29,7 @@ THIN = 4.0
 
 
 class AdsorptionWarning(UserWarning):
-    """A remark on an adsorption run that its result carries too."""
+    """A shortcoming of the model system, said before long work begins; the result carries it too."""
 
 
 def notes_before(slab: Atoms, adsorbate: Adsorbate, placed: Atoms, start: Atoms) -> Iterator[str]:

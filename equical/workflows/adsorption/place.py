@@ -93,35 +93,32 @@ def _oriented(adsorbate: Adsorbate, site: Site, tilt: float, azimuth: float) -> 
 
 
 def _combined(slab: Atoms, adsorbate: Adsorbate, site: Site, molecule: np.ndarray) -> Atoms:
-    """Slab and adsorbate, lowered onto the surface until two atoms touch, or else into the plane of the site."""
+    """Slab and adsorbate, lowered onto the site until two atoms touch, or else into its plane."""
     aside = np.array([[np.cos(0.35), -np.sin(0.35)], [np.sin(0.35), np.cos(0.35)]]) @ site.direction
     positions = molecule + NUDGE * np.append(aside, 0.0)
     numbers = adsorbate.atoms.numbers
     looseness = np.full(len(numbers), LOOSE)
     looseness[list(adsorbate.binding)] = 1.0
-    positions[:, 2] += _lift(slab, positions, covalent_radii[numbers], looseness)
+    positions += site.normal * _lift(slab, positions, site.normal, covalent_radii[numbers], looseness)
     combined = slab.copy()
     combined.extend(Atoms(numbers, positions))
     return combined
 
 
-def _lift(slab: Atoms, positions: np.ndarray, radii: np.ndarray, looseness: np.ndarray) -> float:
-    """Å to raise ``positions`` so that none is closer to a slab atom than its bond; none, if nothing is too close."""
-    contact = looseness[:, None] * (radii[:, None] + covalent_radii[slab.numbers])
-    reach = float(contact.max())
-    lifts = []
+def _lift(slab: Atoms, positions: np.ndarray, normal: np.ndarray, radii: np.ndarray, looseness: np.ndarray) -> float:
+    """Å to move ``positions`` along ``normal`` until none is too close to a slab atom; none, if none is too close."""
+    contact = (looseness[:, None] * (radii[:, None] + covalent_radii[slab.numbers]))[..., None]
     cell = slab.cell[:2, :2]
     heights = abs(np.linalg.det(cell)) / np.linalg.norm(cell[::-1], axis=1)
-    na, nb = np.ceil(reach / heights).astype(int) + 1
+    na, nb = np.ceil(2 * contact.max() / heights).astype(int) + 1
+    shifts = np.array([[*(a * cell[0] + b * cell[1]), 0] for a in range(-na, na + 1) for b in range(-nb, nb + 1)])
     apart = slab.positions[None] - positions[:, None]
-    fractions = apart[..., :2] @ np.linalg.inv(cell)
-    apart[..., :2] -= np.round(fractions) @ cell
-    for a in range(-na, na + 1):
-        for b in range(-nb, nb + 1):
-            lateral = np.linalg.norm(apart[..., :2] + a * cell[0] + b * cell[1], axis=-1)
-            touching = lateral < contact
-            lifts.append((apart[..., 2] + np.sqrt(np.maximum(contact**2 - lateral**2, 0)))[touching])
-    return float(np.concatenate(lifts).max(initial=0.0))
+    apart[..., :2] -= np.round(apart[..., :2] @ np.linalg.inv(cell)) @ cell
+    images = apart[:, :, None] + shifts
+    along = images @ normal
+    aside2 = (images**2).sum(axis=-1) - along**2
+    hit = aside2 < contact**2
+    return float((along + np.sqrt(np.maximum(contact**2 - aside2, 0)))[hit].max(initial=0.0))
 
 
 def closest_image(placed: Atoms, adsorbate: Adsorbate) -> tuple[float, float]:

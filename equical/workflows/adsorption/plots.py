@@ -9,6 +9,7 @@ import numpy as np
 
 from equical.workflows.adsorption.result import AdsorptionResult
 from equical.workflows.adsorption.sites import exposed_atoms
+from equical.workflows.adsorption.slabs import nearest_distance
 from equical.workflows.output import atomic_path
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def plot_sites(result: AdsorptionResult, path: Path) -> None:
 
 
 def _draw_from_above(axes: Axes, slab: Atoms) -> None:
-    """Discs for all atoms in sight, the exposed ones solid, and the outline of the cell."""
+    """Discs for all atoms in sight, paler the deeper, those not exposed palest, and the outline of the cell."""
     from ase.data import covalent_radii
     from ase.data.colors import jmol_colors
     from matplotlib.collections import PatchCollection
@@ -97,10 +98,12 @@ def _draw_from_above(axes: Axes, slab: Atoms) -> None:
     corners = np.array([0 * a, a, a + b, b])
     low, high = corners.min(axis=0) - 1.0, corners.max(axis=0) + 1.0
     exposed = set(exposed_atoms(slab).tolist())
+    depth = (slab.positions[:, 2].max() - slab.positions[:, 2]) / nearest_distance(slab)
     radii = 0.85 * covalent_radii[slab.numbers]
     discs = []
     for atom in np.argsort(slab.positions[:, 2]):  # higher atoms are painted over lower ones
-        face = 1 - (1 - jmol_colors[slab.numbers[atom]]) * (1 if int(atom) in exposed else 0.3)
+        strength = max(0.5, 1 - 0.4 * depth[atom]) if int(atom) in exposed else 0.2
+        face = 1 - (1 - jmol_colors[slab.numbers[atom]]) * strength
         for shift in [i * a + j * b for i in range(-3, 4) for j in range(-3, 4)]:
             centre = slab.positions[atom, :2] + shift
             if (centre > low - radii[atom]).all() and (centre < high + radii[atom]).all():

@@ -134,7 +134,7 @@ def gas_molecule(name: str, adsorbate: Adsorbate) -> Atoms:
     from ase.build import molecule
     from ase.data import chemical_symbols
 
-    if name == adsorbate.name and not _in_g2(name):
+    if name == adsorbate.name:
         atoms = Atoms(adsorbate.atoms.numbers, adsorbate.atoms.positions)
     elif _in_g2(name):
         atoms = molecule(_G2_NAMES.get(name, name))

@@ -66,7 +66,7 @@ class Configuration:
         steps: optimizer steps taken.
         converged: whether forces fell below the threshold.
         final_site: name of the class of sites above which it ended up.
-        height: Å, of the binding atoms above the atoms of that site.
+        height: Å, of the binding atoms above that site of the bare slab, along its normal.
         shortest_bond: Å, between adsorbate and slab.
         anomalies: why it is not what it was meant to be (see :class:`Outcome`); ``"not converged"`` and
             ``"failed"`` included. Only configurations without any are ranked.

@@ -91,6 +91,8 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
     chosen = choose_sites(surface.sites, sites)
     placements = place_all(surface.slab, plan.adsorbate, chosen, surface.symmetry, azimuths)
     notes = list(notes_before(surface.slab, plan.adsorbate, placements[0].atoms, surface.start))
+    for note in notes:
+        warnings.warn(note, AdsorptionWarning, stacklevel=2)
     progress = tqdm(placements, desc=plan.adsorbate.name, unit=" relaxations", disable=True if quiet else None)
     found = [_configuration(placement, plan.adsorbate, surface, relaxer) for placement in progress]
     if all(configuration.error for configuration in found):
@@ -111,8 +113,6 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
         output=folder,
     )
     result = replace(result, notes=(*notes, *notes_after(result)))
-    for note in result.notes:
-        warnings.warn(note, AdsorptionWarning, stacklevel=2)
     if folder is not None:
         write_results(folder, result, placements, plan.calculator, {"fmax": fmax, "max_steps": steps})
     return result

@@ -24,6 +24,9 @@ EXPOSED = 0.70
 closes a hollow, and that of fcc(110), 0.77, which forms close-packed facets with the ridges; the atoms at the foot of
 an fcc(211) step show 0.89."""
 
+NEAR = 0.3
+"""Å. An adsorbate that is nearer to another site by less than this has not left its own."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -36,6 +39,8 @@ class Site:
         atoms: indices of the surface atoms around it.
         direction: ``[2]`` unit vector in the surface plane, from which azimuths are counted: towards the first atom of
             a bridge or hollow, from a top site towards its nearest neighbour.
+        normal: ``[3]`` unit vector of the facet, along which an adsorbate stands off; +z unless its atoms differ in
+            height.
         width: Å, mean distance of its atoms from the middle, measured in the surface plane.
     """
 
@@ -44,6 +49,7 @@ class Site:
     position: np.ndarray
     atoms: tuple[int, ...]
     direction: np.ndarray
+    normal: np.ndarray
     width: float
 
 
@@ -166,14 +172,24 @@ def choose_sites(classes: Sequence[SiteClass], wanted: Sequence[str] | None) -> 
     return tuple(c for c in classes if c.kind in wanted or c.name.startswith(tuple(wanted)))
 
 
-def nearest_site(position: np.ndarray, classes: Sequence[SiteClass], cell: np.ndarray) -> tuple[SiteClass, Site]:
-    """The site nearest to ``position [3]`` Å in the surface plane, periodic with ``cell [3, 3]``, and its class."""
-    from ase.geometry import find_mic
+def nearest_site(
+    position: np.ndarray, classes: Sequence[SiteClass], cell: np.ndarray, expected: SiteClass | None = None
+) -> tuple[SiteClass, Site]:
+    """The site whose normal passes nearest to a position, and its class.
 
+    Args:
+        position: ``[3]`` Å.
+        classes: sites to choose from.
+        cell: ``[3, 3]`` Å, of the slab.
+        expected: of two sites about as near (within 0.3 Å), prefer one of this class.
+    """
     places = [(c, site) for c in classes for site in c.sites]
-    apart = np.array([position - site.position for _, site in places])
-    apart[:, 2] = 0
-    return places[int(np.argmin(find_mic(apart, cell, pbc=[True, True, False])[1]))]
+    normals = np.array([site.normal for _, site in places])[:, None]
+    apart = _images(position - np.array([site.position for _, site in places]), cell[:2, :2])
+    along = np.maximum((apart * normals).sum(axis=-1, keepdims=True), 0)
+    distances = np.linalg.norm(apart - along * normals, axis=-1).min(axis=1)
+    distances -= [NEAR if c is expected else 0.0 for c, _ in places]
+    return places[int(np.argmin(distances))]
 
 
 def _all_sites(slab: Atoms) -> list[Site]:
@@ -189,6 +205,7 @@ def _all_sites(slab: Atoms) -> list[Site]:
     sites = []
     for shape in shapes:
         corners = np.array([_place(corner, positions, cell) for corner in shape])
+        corners[:, :2] -= np.floor(corners[:, :2].mean(axis=0) @ np.linalg.inv(cell) + 1e-6) @ cell
         atoms = tuple(int(surface[i]) for i, _, _ in shape)
         sites.append(_site(slab, atoms, corners, neighbours.get(shape[0][0], np.array([1.0, 0.0])), length))
     return sites
@@ -222,7 +239,22 @@ def _site(slab: Atoms, atoms: tuple[int, ...], corners: np.ndarray, neighbour: n
     counts = Counter(slab.numbers[list(atoms)].tolist())
     elements = "".join(f"{chemical_symbols[z]}{n if n > 1 else ''}" for z, n in sorted(counts.items()))
     width = float(np.linalg.norm((corners - position)[:, :2], axis=1).mean())
-    return Site(kind, f"{stacking}-{elements}", position, atoms, arrow / np.linalg.norm(arrow), width)
+    direction = arrow / np.linalg.norm(arrow)
+    return Site(kind, f"{stacking}-{elements}", position, atoms, direction, _normal(corners), width)
+
+
+def _normal(corners: np.ndarray) -> np.ndarray:
+    """``[3]`` upward unit vector: +z above one atom, across the bond of two, across the mean plane of more."""
+    if len(corners) == 1:
+        return np.array([0.0, 0.0, 1.0])
+    spread = corners - corners.mean(axis=0)
+    if len(corners) == 2:
+        bond = spread[0] / np.linalg.norm(spread[0])
+        normal = np.array([0.0, 0.0, 1.0]) - bond[2] * bond
+    else:
+        normal = np.linalg.svd(spread)[2][-1]
+        normal = normal * (1 if normal[2] > 0 else -1)
+    return normal / np.linalg.norm(normal)
 
 
 def _hollow_name(slab: Atoms, corners: np.ndarray, length: float) -> str:
@@ -230,9 +262,8 @@ def _hollow_name(slab: Atoms, corners: np.ndarray, length: float) -> str:
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
     if len(corners) != 3 or np.ptp(sides) > 0.12 * sides.max():
         return "hollow"
-    normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-    normal *= np.sign(normal[2]) / np.linalg.norm(normal)
-    around = _images(slab.positions, slab.cell[:2, :2], corners.mean(axis=0), 3 * length)
+    normal = _normal(corners)
+    around = _images(slab.positions - corners.mean(axis=0), slab.cell[:2, :2]).reshape(-1, 3)
     depth = -around @ normal
     aside = np.linalg.norm(around + depth[:, None] * normal, axis=1)
     next_layer = aside[(depth > 0.4 * length) & (depth < 1.2 * length)].min(initial=np.inf)
@@ -241,13 +272,9 @@ def _hollow_name(slab: Atoms, corners: np.ndarray, length: float) -> str:
     return "fcc" if next_layer < 0.8 * length else "hollow"
 
 
-def _images(positions: np.ndarray, cell: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
-    """``[K, 3]`` Å: vectors from ``centre`` to all periodic images of atoms within ``radius`` of it in the plane."""
-    heights = abs(np.linalg.det(cell)) / np.linalg.norm(cell[::-1], axis=1)
-    na, nb = np.ceil(radius / heights).astype(int) + 1
-    shifts = np.array([a * cell[0] + b * cell[1] for a in range(-na, na + 1) for b in range(-nb, nb + 1)])
-    vectors = positions - centre
-    fractions = vectors[:, :2] @ np.linalg.inv(cell)
-    vectors = vectors - np.pad(np.round(fractions) @ cell, ((0, 0), (0, 1)))
-    images = (vectors[:, None] + np.pad(shifts, ((0, 0), (0, 1)))).reshape(-1, 3)
-    return images[np.linalg.norm(images[:, :2], axis=1) < radius]
+def _images(vectors: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """``[N, 25, 3]`` Å: vectors ``[N, 3]`` and their images, two lattice vectors of ``cell [2, 2]`` far."""
+    home = vectors[:, :2] - np.round(vectors[:, :2] @ np.linalg.inv(cell)) @ cell
+    shifts = np.array([a * cell[0] + b * cell[1] for a in range(-2, 3) for b in range(-2, 3)])
+    lateral = home[:, None] + shifts
+    return np.concatenate([lateral, np.broadcast_to(vectors[:, None, 2:], (*lateral.shape[:2], 1))], axis=-1)

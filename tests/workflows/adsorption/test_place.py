@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ase.build import fcc100, fcc111
+from ase.build import fcc100, fcc111, fcc211
 from ase.data import covalent_radii
 from ase.geometry import get_distances
 
@@ -80,6 +80,17 @@ def test_binding_atom_is_beside_its_site():
     for placement in placed(PT, "CHO"):
         aside = placement.atoms.positions[len(PT), :2] - placement.site.sites[0].position[:2]
         assert np.linalg.norm(aside) == pytest.approx(NUDGE)
+
+
+def test_hollows_of_a_step_are_filled_to_the_same_distance_from_all_their_atoms():
+    slab = fcc211("Pt", (3, 2, 4), vacuum=8)
+    hollows = [p for p in placed(slab, "O") if p.site.kind == "hollow"]
+    assert len(hollows) == 5
+    for placement in hollows:
+        atoms = placement.atoms
+        distances = atoms.get_distances(len(slab), list(placement.site.sites[0].atoms), mic=True)
+        assert distances.min() == pytest.approx(2.02)
+        assert np.ptp(distances) < 3 * NUDGE
 
 
 def test_the_slab_is_not_changed():

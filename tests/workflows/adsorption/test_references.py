@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 from ase.io import write
 
 from equical.errors import InputError
@@ -87,6 +88,13 @@ def test_a_molecule_from_a_file_is_its_own_reference():
     assert reference_for(species) == {species.name: 1}
     gas = gas_molecule(species.name, species)
     np.testing.assert_allclose(gas.get_all_distances(), species.atoms.get_all_distances())
+
+
+def test_the_name_of_a_file_does_not_make_it_another_molecule(tmp_path):
+    write(tmp_path / "CO.xyz", molecule("CH3OH"))
+    species = adsorbate(tmp_path / "CO.xyz", binding=1)
+    assert reference_for(species) == {"CO": 1}
+    assert gas_molecule("CO", species).get_chemical_formula() == "CH4O"
 
 
 def test_gas_molecules_are_alone_in_their_box():

@@ -64,7 +64,7 @@ def test_oxygen_on_platinum_as_by_hand():
     clean = slab.copy()
     energy_slab = minimised(clean)
     energy = {}
-    for site in ("ontop", "fcc", "hcp"):
+    for site in ("fcc", "hcp"):
         covered = clean.copy()
         add_adsorbate(covered, "O", 1.5, site)
         energy[site] = minimised(covered)
@@ -74,7 +74,6 @@ def test_oxygen_on_platinum_as_by_hand():
     found = {c.name: c.adsorption_energy for c in result.configurations}
     assert found["fcc-Pt3"] == pytest.approx(energy["fcc"] - energy_slab - gas, abs=1e-3)
     assert found["hcp-Pt3"] == pytest.approx(energy["hcp"] - energy_slab - gas, abs=1e-3)
-    assert found["top-Pt"] >= energy["ontop"] - energy_slab - gas - 1e-3 or found["top-Pt"] <= found["fcc-Pt3"] + 1e-3
     assert result.bulk.cell[0, 0] == pytest.approx(crystal.cell[0, 0], abs=1e-3)
     assert result.slab_energy == pytest.approx(energy_slab, abs=2e-3)
     assert result.best.site in ("fcc-Pt3", "hcp-Pt3")
@@ -181,7 +180,7 @@ def test_one_failure_does_not_stop_the_rest(slab, tmp_path, without_plots):
 
 def test_anomalies_are_not_ranked(slab):
     """EMT knows no O–H bond: OH falls apart."""
-    with pytest.warns(AdsorptionWarning):
+    with pytest.warns(AdsorptionWarning, match="within 4.. Å of its periodic images"):
         result = adsorption_energy(slab, "OH", EMT(), sites=["fcc"], azimuths=[90], steps=100)
     assert result.best is None
     assert "dissociated" in result.configurations[0].anomalies
@@ -190,9 +189,7 @@ def test_anomalies_are_not_ranked(slab):
 
 
 def test_not_converged_is_said(slab):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AdsorptionWarning)
-        result = adsorption_energy(slab, "O", EMT(), sites=["fcc"], steps=1)
+    result = adsorption_energy(slab, "O", EMT(), sites=["fcc"], steps=1)
     assert result.configurations[0].anomalies == ("not converged",)
     assert not result.configurations[0].converged
     assert any("bare slab" in note for note in result.notes)

@@ -177,3 +177,28 @@ def test_nearest_site_looks_across_the_cell_boundary():
 def test_a_single_layer_has_no_stacking():
     graphene_like = Atoms("Pt", cell=[[2.8, 0, 0], [1.4, 2.425, 0], [0, 0, 20]], pbc=True)
     assert [site.name for site in sites_of(graphene_like)] == ["top-Pt", "bridge-Pt2", "hollow-Pt3"]
+
+
+@pytest.mark.parametrize("name", SURFACES)
+@pytest.mark.parametrize("height", [0.8, 1.3, 1.8])
+def test_an_adsorbate_belongs_to_the_site_it_stands_on(name, height):
+    slab = SURFACES[name][0]
+    classes = sites_of(slab)
+    for site in classes:
+        one = site.sites[-1]
+        place = one.position + height * one.normal + [0.05, 0.05, 0]
+        found, nearest = nearest_site(place, classes, slab.cell[:], expected=site)
+        assert found.name == site.name
+        if not name.startswith(("fcc110", "bcc111")):  # in furrows the normals of several sites meet
+            assert nearest is one
+
+
+def test_normals_stand_on_facets():
+    classes = {site.name: site.sites[0].normal for site in sites_of(SURFACES["fcc211"][0])}
+    up = np.array([0, 0, 1])
+    terrace, step = np.degrees(np.arccos([classes["fcc-Pt3-a"] @ up, classes["hollow-Pt4"] @ up]))
+    assert terrace == pytest.approx(19.47, abs=0.1)  # between (211) and (111)
+    assert step == pytest.approx(35.26, abs=0.1)  # between (211) and (100)
+    np.testing.assert_allclose(classes["bridge-Pt2-a"], up, atol=1e-9)  # along the edge
+    for site in sites_of(SURFACES["fcc111"][0]):
+        np.testing.assert_allclose(site.sites[0].normal, up, atol=1e-9)
