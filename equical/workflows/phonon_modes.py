@@ -114,14 +114,15 @@ def run_thermal(phonopy: Phonopy, temperatures: NDArray[np.float64]) -> ThermalP
     """Run thermal properties on the mesh, and count them per atom (phonopy: per primitive cell)."""
     phonopy.run_thermal_properties(temperatures=temperatures, cutoff_frequency=ZERO)
     found = phonopy.thermal_properties
+    kelvin, free_energy, entropy, heat_capacity = found.thermal_properties
     num_atoms = len(phonopy.primitive)
     mesh = phonopy.mesh
     missing = np.average((mesh.frequencies <= ZERO).mean(axis=1), weights=mesh.weights)
     return ThermalProperties(
-        temperatures=np.array(found.temperatures),
-        free_energy=found.free_energy / num_atoms * units.kJ / units.mol,
-        entropy=found.entropy / num_atoms,
-        heat_capacity=found.heat_capacity / num_atoms,
+        temperatures=kelvin,
+        free_energy=free_energy / num_atoms * units.kJ / units.mol,
+        entropy=entropy / num_atoms,
+        heat_capacity=heat_capacity / num_atoms,
         zero_point_energy=float(found.zero_point_energy) / num_atoms * units.kJ / units.mol,
         left_out=float(missing),
     )

@@ -167,6 +167,8 @@ def test_files(tmp_path):
     written = json.loads((tmp_path / "result.json").read_text())
     assert written["converged"] is True
     assert written["supercell"] == [1, 1, 2]
+    assert written["space_group"] == "Pm-3m (221)"  # of the crystal; that of the supercell is lower
+    assert any("lower symmetry than the crystal" in note for note in written["warnings"])
     assert written["units"]["free_energy"] == "eV per atom"
     assert written["free_energy"] == result.thermal.free_energy.tolist()
     assert written["max_frequency"] == max(f.max() for f in result.band_frequencies)
