@@ -10,7 +10,7 @@ from equical.conversion.options import Options, checked_config
 from equical.errors import InputError
 from equical.model import EquiformerV2Config
 
-__all__ = ["in_model_references", "v2_config", "v2_weights"]
+__all__ = ["in_model_references", "v2_config", "v2_name", "v2_weights"]
 
 RULES = (
     *SHARED_RULES,
@@ -83,9 +83,18 @@ def v2_config(published: Published) -> tuple[EquiformerV2Config, list[str]]:
     return config, options.ignored()
 
 
+def v2_name(name: str) -> str:
+    """The published (monolithic) name of one of our weights.
+
+    >>> v2_name("blocks.0.attention.so2_linear_1.weights.0")
+    'blocks.0.ga.so2_conv_1.so2_m_conv.0.fc.weight'
+    """
+    return apply_rules(name, RULES)
+
+
 def v2_weights(network: nn.Module, published: Published) -> dict[str, Tensor]:
     """The published weights under our names."""
-    return matched_weights(network, published, lambda name: apply_rules(name, RULES))
+    return matched_weights(network, published, v2_name)
 
 
 def in_model_references(published: Published) -> Tensor | None:

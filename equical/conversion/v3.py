@@ -7,7 +7,7 @@ from equical.conversion.names import SHARED_RULES, apply_rules, matched_weights,
 from equical.conversion.options import Options, checked_config
 from equical.model import ModelConfig
 
-__all__ = ["v3_config", "v3_weights"]
+__all__ = ["v3_config", "v3_name", "v3_weights"]
 
 RULES = (
     *SHARED_RULES,
@@ -57,8 +57,6 @@ def v3_config(published: Published) -> tuple[ModelConfig, list[str]]:
             num_radial=options.get("num_radial_basis", 600),
             edge_grid=_grid(options.get("attn_grid_resolution_list", (20, 8)), lmax, mmax),
             node_grid=_grid(options.get("ffn_grid_resolution_list", (20, 20)), lmax, lmax),
-            envelope=options.get("use_envelope", True),
-            merge="add" if options.get("use_add_merge", False) else "concat",
             attention_eps=options.get("attn_eps", 1e-16),
             avg_num_nodes=options.get("avg_num_nodes", 77.81317),
             avg_degree=options.get("avg_degree", 23.395238876342773),
@@ -70,9 +68,18 @@ def v3_config(published: Published) -> tuple[ModelConfig, list[str]]:
     return config, options.ignored()
 
 
+def v3_name(name: str) -> str:
+    """The published (monolithic) name of one of our weights.
+
+    >>> v3_name("blocks.0.attention.so2_linear_1.weights.0")
+    'blocks.0.ga.so2_linear_1.so2_m_linear.0.fc.weight'
+    """
+    return apply_rules(name, RULES)
+
+
 def v3_weights(network: nn.Module, published: Published) -> dict[str, Tensor]:
     """The published weights under our names."""
-    return matched_weights(network, published, lambda name: apply_rules(name, RULES))
+    return matched_weights(network, published, v3_name)
 
 
 def _require_published_flags(options: Options, *, vector_heads: bool) -> None:
@@ -81,7 +88,9 @@ def _require_published_flags(options: Options, *, vector_heads: bool) -> None:
         options.require(name, *ACTIVATIONS, default=ACTIVATIONS[0])
     for name in ("use_pbc", "regress_forces", "use_grid_mlp", "use_atom_edge_embedding", "use_attn_renorm"):
         options.require(name, True, default=True)
-    options.require("use_rad_l_parametrization", True, default=True)
+    for name in ("use_rad_l_parametrization", "use_envelope"):
+        options.require(name, True, default=True)
+    options.require("use_add_merge", False, default=False)
     options.require("softcap", 0, default=0)
     options.require("alpha_drop", 0, default=0)  # the name lies: it also changes the activation
     if vector_heads:  # gradient models have none, whatever the flag says

@@ -241,6 +241,8 @@ def test_missing_head(tmp_path, name, block, what):
         ("v3_grad", "norm_type", "sep_layer_norm"),
         ("v3_grad", "attn_activation", "sep_s2"),
         ("v3_grad", "softcap", 30.0),
+        ("v3_grad", "use_envelope", False),
+        ("v3_grad", "use_add_merge", True),
         ("v3_grad", "alpha_drop", 0.1),
         ("v3_direct", "use_gate_force_head", False),
     ],

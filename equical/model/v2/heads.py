@@ -48,7 +48,7 @@ class StressHead(nn.Module):
         self.isotropic_mlp = _mlp(width, config.stress_layers)
         self.anisotropic_mlp = _mlp(width, config.stress_layers)
         self.register_buffer("degrees", torch.tensor(degree_of(config.lmax)), persistent=False)
-        self.register_buffer("basis", symmetric_tensor_basis().clone(), persistent=False)
+        self.register_buffer("basis", symmetric_tensor_basis()[[0, 4, 5, 6, 7, 8]], persistent=False)
 
     def forward(self, x: Tensor, edges: VectorEdges) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, 3, 3]``."""
@@ -61,7 +61,7 @@ class StressHead(nn.Module):
         isotropic = self.isotropic_mlp(_mean(features, edges))
         products = harmonics[:, 4:9, None] * features[:, None, :]
         anisotropic = self.anisotropic_mlp(_mean(products, edges)).squeeze(-1)
-        return torch.einsum("nk,kab->nab", torch.cat([isotropic, anisotropic], dim=1), self.basis[[0, 4, 5, 6, 7, 8]])
+        return torch.einsum("nk,kab->nab", torch.cat([isotropic, anisotropic], dim=1), self.basis)
 
 
 def _mlp(width: int, layers: int) -> nn.Sequential:
