@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equical.errors import InputError
+from equical.workflows.crystal import require_total_energy
 from equical.workflows.inputs import check_structure, resolve_calculator
 from equical.workflows.output import open_output, removed_if_empty
 from equical.workflows.relax_descent import (
@@ -157,6 +158,8 @@ def run_relaxation(
     began = time.perf_counter()
     with removed_if_empty(folder):
         check_structure(atoms)
+        if settings.cell != "fixed":
+            require_total_energy(calculator, "a relaxation of the cell")
         mask = relaxing_strains(atoms, settings, calculator)
         start = _with_symmetry(atoms) if settings.symmetry else atoms.copy()
         record = RelaxRecord(folder, start, settings, calculator, resume=resume)

@@ -1,13 +1,14 @@
 """Models whose derivatives are wrong are named as such, once, with the size of the defect."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from equical import EquiCalc, InputError, convert
+from equical import EquiCalc, InputError, convert, relax
 from equical.workflows.eos import eos
 from equical.workflows.phonon import phonon
 from equical.workflows.suitability import warn_if_unsuitable
@@ -73,7 +74,9 @@ def test_converted_direct_model_warns_in_a_workflow(tmp_path):
     assert "energy jumps" in str(warning.message)
 
 
-@pytest.mark.parametrize("workflow", [eos, phonon])
+@pytest.mark.parametrize(
+    "workflow", [eos, phonon, partial(relax, cell="free")], ids=["eos", "phonon", "cell relaxation"]
+)
 def test_adsorption_energies_are_refused_where_totals_are_needed(tmp_path, workflow):
     convert(write_checkpoint(tmp_path / "checkpoint.pt", "v2_oc20"), tmp_path / "model")
     with pytest.raises(InputError, match="this model predicts adsorption energies; .* needs one of total energies"):
