@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from equical.errors import InputError
 
-__all__ = ["BACKENDS", "COINCIDENT", "FARTHEST", "NeighborList", "neighbor_list"]
+__all__ = ["BACKENDS", "COINCIDENT", "FARTHEST", "NeighborList", "complete_cell", "heights", "neighbor_list"]
+__all__ += ["Floats", "Integers", "PairFunction", "reduce_cell"]
 
 COINCIDENT = 1e-3
 """Two atoms closer than this (Å) are taken for a mistake in the input."""
@@ -26,6 +27,9 @@ VESIN_BINS = 1e5
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Pairs = tuple[Integers, Integers, Integers, Floats]
+PairFunction = Callable[[Floats, Floats, NDArray[np.bool_], float], Pairs]
+"""(positions, a complete and compact cell, periodic directions, cutoff) → receiver, sender, shift, distance."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class NeighborList:
 
 
 def neighbor_list(
-    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, backend: str = "vesin"
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, backend: str | PairFunction = "vesin"
 ) -> NeighborList:
     """All pairs of atoms closer than ``cutoff``, for any cell.
 
@@ -63,22 +67,24 @@ def neighbor_list(
         cell: ``[3, 3]`` Å, rows are lattice vectors.
         pbc: ``[3]`` bool, periodicity along each lattice vector.
         cutoff: Å.
-        backend: ``"vesin"``, or ``"ase"`` (slower, the reference).
+        backend: ``"vesin"``, ``"ase"`` (slower, the reference), ``"torch"`` (see :mod:`equical.cell_list`) or
+            ``"torch-cluster"`` (an optional package; no periodic directions), or a function like these.
 
     Raises:
         InputError: for positions or lattice vectors that are not finite, periodic lattice vectors that span no
-            volume, coincident atoms, or an unknown backend.
+            volume, coincident atoms, or a backend that does not exist or cannot do this.
     """
-    if backend not in BACKENDS:
+    if isinstance(backend, str) and backend not in BACKENDS:
         raise InputError(f"Unknown neighbour list backend {backend!r}; choose one of {', '.join(BACKENDS)}.")
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise InputError(f"The cutoff must be a positive length in Å, not {cutoff}.")
     points = _checked_positions(positions)
     periodic = np.array(np.broadcast_to(np.asarray(pbc, dtype=bool), 3))
-    lattice = _complete_cell(np.asarray(cell, dtype=np.float64), periodic)
-    lattice, operation = _reduce(lattice, periodic)
+    lattice = complete_cell(np.asarray(cell, dtype=np.float64), periodic)
+    lattice, operation = reduce_cell(lattice, periodic)
     _refuse_crushed(lattice, periodic, cutoff)
-    receiver, sender, shift, distance = BACKENDS[backend](points, lattice, periodic, cutoff)
+    find_pairs = BACKENDS[backend] if isinstance(backend, str) else backend
+    receiver, sender, shift, distance = find_pairs(points, lattice, periodic, cutoff)
     shift = shift @ operation
     _refuse_coincident(receiver, sender, shift, distance)
     order = _order(receiver, sender, shift, len(points))
@@ -99,7 +105,7 @@ def _checked_positions(positions: ArrayLike) -> Floats:
     return points
 
 
-def _complete_cell(cell: Floats, periodic: NDArray[np.bool_]) -> Floats:
+def complete_cell(cell: Floats, periodic: NDArray[np.bool_]) -> Floats:
     """Replace lattice vectors of open directions by unit vectors orthogonal to the periodic ones.
 
     What stands there (zeros, a box edge, a vector within the plane of a slab) has no meaning for the list, whose
@@ -125,12 +131,12 @@ def _complete_cell(cell: Floats, periodic: NDArray[np.bool_]) -> Floats:
     return completed
 
 
-def _heights(cell: Floats) -> Floats:
+def heights(cell: Floats) -> Floats:
     """Distance between opposite faces of the cell along each lattice vector, Å."""
     return 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
 
 
-def _reduce(cell: Floats, periodic: NDArray[np.bool_]) -> tuple[Floats, Integers]:
+def reduce_cell(cell: Floats, periodic: NDArray[np.bool_]) -> tuple[Floats, Integers]:
     """A compact cell of the same lattice, and the whole-number matrix with ``reduced = operation @ cell``.
 
     A strongly skewed cell is thin, and its list would need thousands of images. A shift S of the reduced cell is the
@@ -146,7 +152,7 @@ def _reduce(cell: Floats, periodic: NDArray[np.bool_]) -> tuple[Floats, Integers
 
 
 def _refuse_crushed(cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> None:
-    images = np.prod(1 + 2 * cutoff / _heights(cell)[periodic])
+    images = np.prod(1 + 2 * cutoff / heights(cell)[periodic])
     if images > MOST_IMAGES:
         raise InputError(
             f"The periodic cell is too thin: about {images:.0e} images of it lie within the cutoff of {cutoff:g} Å;"
@@ -178,9 +184,6 @@ def _order(receiver: Integers, sender: Integers, shift: Integers, num_atoms: int
     return np.argsort((((receiver * num_atoms + sender) * spans[0] + x) * spans[1] + y) * spans[2] + z)
 
 
-Pairs = tuple[Integers, Integers, Integers, Floats]
-
-
 def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
     if len(points) and _grid_bins(points, cell, periodic, cutoff) > VESIN_BINS:
         return _ase_pairs(points, cell, periodic, cutoff)
@@ -200,7 +203,7 @@ def _grid_bins(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff
     """Number of bins as large as the cutoff that a grid over the cell, or the extent of the atoms, would have."""
     fractional = points @ np.linalg.inv(cell)
     extent = np.where(periodic, 1.0, np.ptp(fractional, axis=0))
-    return float(np.prod(np.maximum(extent * _heights(cell) / cutoff, 1.0)))
+    return float(np.prod(np.maximum(extent * heights(cell) / cutoff, 1.0)))
 
 
 def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
@@ -210,8 +213,35 @@ def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff
     return receiver.astype(np.int64), sender.astype(np.int64), shift.astype(np.int64), distance
 
 
-BACKENDS: dict[str, Callable[[Floats, Floats, NDArray[np.bool_], float], Pairs]] = {
+def _torch_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+    from equical.cell_list import pairs_on  # imports torch
+
+    return pairs_on("cpu")(points, cell, periodic, cutoff)
+
+
+def _cluster_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+    if periodic.any():
+        raise InputError("The backend torch-cluster knows no periodic directions; use vesin, or set pbc to False.")
+    try:
+        from torch_cluster import radius_graph
+    except ImportError:
+        raise InputError(
+            "The backend torch-cluster needs the package torch-cluster; install it, or use vesin."
+        ) from None
+    import torch
+
+    # Left to itself it keeps 32 neighbours of an atom, picked at random.
+    edges = radius_graph(torch.from_numpy(points), cutoff, max_num_neighbors=max(len(points), 1))
+    sender, receiver = edges.numpy().astype(np.int64)
+    distance = np.linalg.norm(points[sender] - points[receiver], axis=1)
+    near = distance < cutoff
+    return receiver[near], sender[near], np.zeros((near.sum(), 3), dtype=np.int64), distance[near]
+
+
+BACKENDS: dict[str, PairFunction] = {
     "vesin": _vesin_pairs,
     "ase": _ase_pairs,
+    "torch": _torch_pairs,
+    "torch-cluster": _cluster_pairs,
 }
 """Builders of the list by name."""

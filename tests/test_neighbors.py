@@ -15,6 +15,9 @@ from equical.neighbors import BACKENDS, NeighborList, neighbor_list
 BOUNDARY = 1e-6
 
 CUBIC = np.diag([3.0, 4.0, 5.0])
+COMPLETE = sorted(set(BACKENDS) - {"torch-cluster"})
+"""Those that know periodic directions."""
+
 EVERYWHERE = [True, True, True]
 NOWHERE = [False, False, False]
 
@@ -55,7 +58,7 @@ def structures(draw):
 
 
 @settings(deadline=None, max_examples=150)
-@given(structure=structures(), backend=st.sampled_from(sorted(BACKENDS)))
+@given(structure=structures(), backend=st.sampled_from(COMPLETE))
 def test_agrees_with_ase_on_any_cell(structure, backend):
     positions, cell, pbc, cutoff = structure
     try:
@@ -99,7 +102,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", COMPLETE)
 @pytest.mark.parametrize("name", CASES)
 def test_agrees_with_ase_on_known_difficult_cells(name, backend):
     positions, cell, pbc, cutoff = CASES[name]
@@ -114,7 +117,7 @@ def test_vectors_point_from_receiver_to_sender():
     np.testing.assert_allclose(vectors, [[-0.1, 0, -1.1], [0.1, 0, 1.1]], atol=1e-12)
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", COMPLETE)
 def test_every_distance_is_below_the_cutoff_and_edges_come_in_pairs(backend):
     rng = np.random.default_rng(3)
     positions, cell = rng.uniform(-20, 20, (6, 3)), np.array([[4.0, 0, 0], [1, 5, 0], [-1, 2, 6]])
@@ -127,9 +130,10 @@ def test_every_distance_is_below_the_cutoff_and_edges_come_in_pairs(backend):
 def test_order_is_the_same_for_every_backend_and_ascending():
     rng = np.random.default_rng(4)
     positions, cell = rng.uniform(-9, 9, (5, 3)), np.array([[3.0, 0, 0], [1, 4, 0], [-1, 2, 5]])
-    lists = [neighbor_list(positions, cell, EVERYWHERE, 6.0, backend=backend) for backend in BACKENDS]
+    lists = [neighbor_list(positions, cell, EVERYWHERE, 6.0, backend=backend) for backend in COMPLETE]
     rows = [np.column_stack([found.receiver, found.sender, found.shift]) for found in lists]
-    assert_array_equal(rows[0], rows[1])
+    for other in rows[1:]:
+        assert_array_equal(rows[0], other)
     assert rows[0].tolist() == sorted(rows[0].tolist())
     assert {array.dtype for found in lists for array in vars(found).values()} == {np.dtype(np.int64)}
 
@@ -161,7 +165,7 @@ def test_scattered_atoms_are_found_where_the_grid_of_the_backend_would_overflow(
 def test_inputs_are_not_changed():
     positions, cell, pbc = np.array([[0.0, 0, 0], [30, 40, -50]]), np.array(CUBIC), np.array([True, True, False])
     before = positions.copy(), cell.copy(), pbc.copy()
-    for backend in BACKENDS:
+    for backend in COMPLETE:
         neighbor_list(positions, cell, pbc, 4.0, backend=backend)
     for array, copy in zip((positions, cell, pbc), before, strict=True):
         assert_array_equal(array, copy)
@@ -189,7 +193,7 @@ def test_coincident_atoms_are_refused_by_pair():
     assert len(neighbor_list(positions, CUBIC, EVERYWHERE, 3.0)) > 0
 
 
-@pytest.mark.parametrize("backend", sorted(BACKENDS))
+@pytest.mark.parametrize("backend", COMPLETE)
 def test_atoms_that_coincide_across_the_boundary_are_refused(backend):
     message = refusal([[0.0, 0, 0], [9.0, 4, 0]], backend=backend)
     assert "Atoms 0 and 1 (image (-3, -1, 0)) coincide" in message
