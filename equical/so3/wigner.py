@@ -38,6 +38,13 @@ def _recursion_matrix(degree: int) -> np.ndarray:
     return matrix.reshape((2 * degree - 1) ** 2 * 9, (2 * degree + 1) ** 2)
 
 
+@cache
+@torch.inference_mode(False)
+def _recursion_tensor(degree: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept on the device: a copy in every step would make the host wait, and cannot be part of a CUDA graph."""
+    return torch.as_tensor(_recursion_matrix(degree), dtype=dtype, device=device)
+
+
 def wigner_blocks(rotations: Tensor, lmax: int) -> list[Tensor]:
     """Wigner matrices D_0 … D_lmax of rotation matrices.
 
@@ -51,7 +58,7 @@ def wigner_blocks(rotations: Tensor, lmax: int) -> list[Tensor]:
     count = rotations.shape[0]
     blocks = [rotations.new_ones(count, 1, 1), rotations][: lmax + 1]
     for degree in range(2, lmax + 1):
-        matrix = torch.as_tensor(_recursion_matrix(degree), dtype=rotations.dtype, device=rotations.device)
+        matrix = _recursion_tensor(degree, rotations.dtype, rotations.device)
         product = blocks[-1].reshape(count, (2 * degree - 1) ** 2, 1) * rotations.reshape(count, 1, 9)
         size = 2 * degree + 1
         blocks.append((product.view(count, matrix.shape[0]) @ matrix).view(count, size, size))
@@ -77,10 +84,8 @@ def edge_rotations(rotations: Tensor, lmax: int, mmax: int) -> EdgeRotations:
     """Rotations of coefficients for frames ``[E, 3, 3]`` that turn each edge onto the polar axis."""
     count, rows, columns = rotations.shape[0], edge_size(lmax, mmax), degree_order_size(lmax)
     packed = torch.cat([block.flatten(1) for block in wigner_blocks(rotations, lmax)], dim=1)
-    into, out, axial = (
-        packed @ torch.as_tensor(matrix, dtype=rotations.dtype, device=rotations.device)
-        for matrix in _unpacking_matrices(lmax, mmax)
-    )
+    matrices = _unpacking_tensors(lmax, mmax, rotations.dtype, rotations.device)
+    into, out, axial = (packed @ matrix for matrix in matrices)
     return EdgeRotations(
         into.view(count, rows, columns), out.view(count, columns, rows), axial.view(count, columns, lmax + 1)
     )
@@ -99,3 +104,9 @@ def _unpacking_matrices(lmax: int, mmax: int) -> tuple[np.ndarray, np.ndarray, n
             into[start + column, row, degree**2 + column] = 1.0
     out = (into * np.array(rescale)[:, None]).transpose(0, 2, 1)
     return tuple(matrix.reshape(packed_size, -1) for matrix in (into, out, out[:, :, : lmax + 1]))  # type: ignore[return-value]
+
+
+@cache
+@torch.inference_mode(False)
+def _unpacking_tensors(lmax: int, mmax: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    return tuple(torch.as_tensor(matrix, dtype=dtype, device=device) for matrix in _unpacking_matrices(lmax, mmax))
