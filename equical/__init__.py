@@ -12,21 +12,57 @@ if TYPE_CHECKING:
     from equical.calculator import EquiCalc
     from equical.checkpoint import load_checkpoint, shipped_models
     from equical.conversion import convert
+    from equical.workflows.adsorption import AdsorptionResult, adsorption_energy
+    from equical.workflows.elastic import ElasticResult, elastic
+    from equical.workflows.eos import EosResult, eos
+    from equical.workflows.md import MDResult, md
+    from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.relax import RelaxResult, relax
+    from equical.workflows.relax_many import relax_many
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AdsorptionResult": "equical.workflows.adsorption",
+    "ElasticResult": "equical.workflows.elastic",
+    "EosResult": "equical.workflows.eos",
     "EquiCalc": "equical.calculator",
+    "MDResult": "equical.workflows.md",
+    "PhononResult": "equical.workflows.phonon",
     "RelaxResult": "equical.workflows.relax",
+    "adsorption_energy": "equical.workflows.adsorption",
     "convert": "equical.conversion",
+    "elastic": "equical.workflows.elastic",
+    "eos": "equical.workflows.eos",
     "load_checkpoint": "equical.checkpoint",
+    "md": "equical.workflows.md",
+    "phonon": "equical.workflows.phonon",
     "relax": "equical.workflows.relax",
+    "relax_many": "equical.workflows.relax_many",
     "shipped_models": "equical.checkpoint",
 }
 
-__all__ = ["EquiCalc", "InputError", "RelaxResult", "__version__", "convert", "load_checkpoint", "relax"]
-__all__ += ["shipped_models"]
+__all__ = [
+    "AdsorptionResult",
+    "ElasticResult",
+    "EosResult",
+    "EquiCalc",
+    "InputError",
+    "MDResult",
+    "PhononResult",
+    "RelaxResult",
+    "__version__",
+    "adsorption_energy",
+    "convert",
+    "elastic",
+    "eos",
+    "load_checkpoint",
+    "md",
+    "phonon",
+    "relax",
+    "relax_many",
+    "shipped_models",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -86,6 +86,7 @@ def test_input_and_its_calculator_are_untouched(distorted):
 
 def test_pressure_is_reached_and_the_enthalpy_minimised(distorted):
     result = relax(distorted, EMT(), cell="free", pressure=10.0)
+    assert result.converged
     np.testing.assert_allclose(result.atoms.get_stress()[:3] / units.GPa, -10.0, atol=0.02)
     np.testing.assert_allclose(
         result.enthalpies[-1], result.energy + 10 * units.GPa * result.atoms.cell.volume, rtol=1e-12
