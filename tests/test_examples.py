@@ -12,6 +12,7 @@ from tests.published import write_checkpoint
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 WITHOUT_MODEL = {"convert"}  # takes a checkpoint file instead
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
+    "adsorb": {"size": 1, "steps": 1},
     "elastic": {"relax_first": False, "force": True},
     "eos": {"num_points": 5},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
