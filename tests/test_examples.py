@@ -15,6 +15,7 @@ SMALL = {  # arguments of each example's main(), beside the model, that make it 
     "adsorb": {"size": 1, "steps": 1},
     "elastic": {"relax_first": False, "force": True},
     "eos": {"num_points": 5},
+    "md": {"steps": 4, "size": 1},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
     "relax": {"steps": 2},
     "single_point": {},

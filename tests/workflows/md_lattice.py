@@ -21,7 +21,7 @@ class Springs(Calculator):
         self.next = np.array([np.roll(index, -1, axis=axis).ravel() for axis in range(3)])  # [3, N]
         self.previous = np.array([np.roll(index, 1, axis=axis).ravel() for axis in range(3)])
         place = np.array(list(np.ndindex(size, size, size)))
-        last = place.T == size - 1
+        last = size - 1 == place.T
         self.image = last[:, :, None] * np.eye(3)[:, None, :]  # [3, N, 3], bonds across the boundary
         self.rest = spacing * np.eye(3)[:, None, :]
 

@@ -206,6 +206,7 @@ def test_frozen_atoms_stay_and_are_left_out_of_motion(tmp_path):
     slab = bulk("Cu", cubic=True) * (2, 2, 2)
     slab.pbc = (True, True, False)
     slab.set_constraint(FixAtoms(list(range(8))))
+    slab.info["notes"] = {"nothing": object()}  # that a file could hold
     result = md(slab, EMT(), ensemble="langevin", timestep=4, steps=60, interval=2, output=tmp_path)
     assert result.degrees_of_freedom == 72
     assert np.array_equal(result.atoms.positions[:8], slab.positions[:8])

@@ -32,7 +32,10 @@ from equical.workflows.md.simulate import frame_interval
         ({"pressure": 1.0}, "bussi keeps the cell fixed: leave out the pressure"),
         ({"pressure": float("nan"), "ensemble": "npt"}, "pressure must be a finite number of GPa"),
         ({"thermostat_time": 5.0}, "thermostat_time of 5 fs is too fast for a time step of 1 fs: use 10 fs or more"),
-        ({"ensemble": "npt", "barostat_time": 5.0}, "barostat_time of 5 fs is too fast"),
+        (
+            {"ensemble": "npt", "barostat_time": 5.0},
+            "barostat_time of 5 fs is too fast .* use 100 fs or more",
+        ),
         ({"equilibration": 1.0}, "from 0 to below 1"),
         ({"compressibility": 0.0}, "compressibility must be positive"),
     ],

@@ -211,8 +211,9 @@ def _martyna_tobias_klein(atoms: Atoms, settings: MDSettings, timestep: float, d
         pdamp=settings.barostat_time * units.fs,
     )
     if not isotropic:
-        barostat._R[0] *= _FLEXIBLE_CELL_DOF / barostat._cell_dof
         barostat._cell_dof = _FLEXIBLE_CELL_DOF
+    # The mass that couples the chain to all cell momenta at once; ASE takes nine of them for one and for six.
+    barostat._R[0] = (1 if isotropic else _FLEXIBLE_CELL_DOF) * barostat._R[1]
 
     def set_temperature(kelvin: float) -> None:
         thermostat._kT = barostat._kT = units.kB * kelvin

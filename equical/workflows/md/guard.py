@@ -14,6 +14,7 @@ MAX_DISPLACEMENT = 1.0  # Å in one step; hydrogen at 2000 K moves 0.1 Å in 1 f
 HOT = 10.0  # times the highest target temperature
 HEADROOM = 3000.0  # K on top, which a strained start may legitimately release
 MAX_EXPANSION = 3.0  # of the volume, either way
+ADVICE = "start from a relaxed structure, or use a shorter time step"
 
 
 class Guard:
@@ -27,18 +28,18 @@ class Guard:
     def problem(self, before: Snapshot, atoms: Atoms) -> str:
         """What is wrong with a step, in words that complete "atoms flew apart: …"; empty if nothing is."""
         if not all(np.isfinite(values).all() for values in (atoms.positions, atoms.get_momenta(), atoms.cell.array)):
-            return "positions or velocities are no longer numbers"
+            return f"positions or velocities are no longer numbers; {ADVICE}"
         if self._volume is not None:
             ratio = atoms.get_volume() / self._volume
             if not 1 / MAX_EXPANSION < ratio < MAX_EXPANSION:
-                return f"the cell went to {ratio:.2g} times its initial volume"
+                return f"the cell went to {ratio:.2g} times its initial volume; try a longer barostat time"
         moved = np.linalg.norm(self._shift(before, atoms), axis=1)
         if moved.max() > MAX_DISPLACEMENT:
             worst = int(moved.argmax())
-            return f"atom {worst} ({atoms.symbols[worst]}) moved {moved[worst]:.1f} Å in one step"
+            return f"atom {worst} ({atoms.symbols[worst]}) moved {moved[worst]:.1f} Å in one step; {ADVICE}"
         temperature = kinetic_temperature(atoms, self._dof)
         if temperature > self._limit:
-            return f"the temperature rose to {temperature:.0f} K"
+            return f"the temperature rose to {temperature:.0f} K; {ADVICE}"
         return ""
 
     def _shift(self, before: Snapshot, atoms: Atoms) -> NDArray[np.float64]:

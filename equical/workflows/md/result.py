@@ -22,7 +22,7 @@ from equical.workflows.md.analysis import (
     spectrum,
 )
 from equical.workflows.md.plots import plot_diffusion, plot_radial_distribution, plot_spectrum, plot_thermo
-from equical.workflows.md.record import THERMO, TRAJECTORY
+from equical.workflows.md.record import THERMO, TRAJECTORY, frame_of
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.simulate import Outcome
 from equical.workflows.md.velocities import frozen_mask
@@ -182,7 +182,8 @@ def write_result(result: MDResult, settings: MDSettings, origin: Mapping[str, An
     """
     folder = result.folder
     assert folder is not None
-    write_structures(folder / "final.extxyz", result.atoms)
+    final = frame_of(result.atoms, result.steps, result.time, result.atoms.calc.results if result.atoms.calc else {})
+    write_structures(folder / "final.extxyz", final)
     title = f"{result.atoms.get_chemical_formula()}, {settings.ensemble}"
     skipped = settings.equilibration * result.time
     table = read_thermo(folder / THERMO)

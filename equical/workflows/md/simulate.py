@@ -105,8 +105,7 @@ class Simulation:
             steps, problem = self._loop(first, propagator, recorder, quiet)
         if problem:
             when = f"step {steps + 1} ({(steps + 1) * self.settings.timestep / 1000:g} ps)"
-            advice = "start from a relaxed structure, or use a shorter time step"
-            problem = f"atoms flew apart at {when}: {problem}; {advice}"
+            problem = f"atoms flew apart at {when}: {problem}"
         return Outcome(steps, problem, self._wall_time(), None if checkpoint is None else first)
 
     def _loop(self, first: int, propagator: Propagator, recorder: Recorder, quiet: bool) -> tuple[int, str]:
