@@ -30,6 +30,7 @@ from equical.workflows.adsorption.symmetry import SurfaceSymmetry
 from equical.workflows.evaluations import Evaluations
 from equical.workflows.inputs import read_structure, resolve_calculator
 from equical.workflows.output import open_output
+from equical.workflows.relax import RelaxSettings
 
 __all__ = ["adsorption_energy"]
 
@@ -78,6 +79,7 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
         InputError: unusable slab, adsorbate, reference or folder; or elements that the calculator does not cover.
     """
     began = time.perf_counter()
+    RelaxSettings(fmax=fmax, steps=steps)  # refuses what is out of range
     plan = _plan(slab, adsorbate, calculator, reference, freeze)
     folder = None
     if output is not None:

@@ -53,7 +53,8 @@ def test_default_thickness():
         slab = build_slab(SlabFromBulk("Cu", miller))
         assert count_layers(slab) >= 4
         assert np.ptp(slab.positions[:, 2]) >= 5.0
-    assert count_layers(build_slab(SlabFromBulk("Cu", (1, 1, 1)))) == 4
+    for element in ("Cu", "Pb"):  # three layers of lead are thick enough, but three are few
+        assert count_layers(build_slab(SlabFromBulk(element, (1, 1, 1)))) == 4
 
 
 def test_four_indices_are_for_hexagonal_crystals():
@@ -67,12 +68,12 @@ def test_four_indices_are_for_hexagonal_crystals():
 def test_terminations_of_an_ordered_alloy():
     alloy = crystal(["Au", "Cu"], [(0, 0, 0), (0, 0.5, 0.5)], spacegroup=221, cellpar=[3.75] * 3 + [90] * 3)  # L1_2
     tops = []
-    for termination in (0, 1, 2):
+    for termination in range(5):
         slab = build_slab(SlabFromBulk(alloy, (1, 0, 0), layers=4, termination=termination))
         assert count_layers(slab) == 4
         tops.append(slab[layers_of(slab) == 3].get_chemical_formula())
     assert sorted(tops[:2]) == ["AuCu", "Cu2"]
-    assert tops[2] == tops[0]
+    assert tops[2:] == [*tops[:2], tops[0]]
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,11 @@ def test_nothing_that_works_is_an_error(slab):
         adsorption_energy(slab, "O", CountingEMT(lambda atoms: len(atoms) == 13))
 
 
+def test_settings_out_of_range(slab):
+    with pytest.raises(InputError, match="^fmax must be a positive number"):
+        adsorption_energy(slab, "O", EMT(), fmax=0)
+
+
 def test_slab_from_a_file(slab, tmp_path):
     slab.info.clear()
     write(tmp_path / "slab.extxyz", slab)
