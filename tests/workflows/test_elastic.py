@@ -150,8 +150,9 @@ def test_moduli_of_an_isotropic_and_of_a_cubic_crystal():
     zener = 2 * c44 / (c11 - c12)
     assert moduli.anisotropy == pytest.approx(6 / 5 * (zener**0.5 - zener**-0.5) ** 2)
     np.testing.assert_allclose(kelvin_moduli(cubic(c11, c12, c44)), [50, 50, 152, 152, 152, 410])
-    along = young_modulus(cubic(c11, c12, c44), np.array([[1.0, 0, 0]]))
-    assert along[0] == pytest.approx((c11 - c12) * (c11 + 2 * c12) / (c11 + c12))
+    axis, diagonal = young_modulus(cubic(c11, c12, c44), np.array([[1.0, 0, 0], [3**-0.5] * 3]))
+    assert axis == pytest.approx((c11 - c12) * (c11 + 2 * c12) / (c11 + c12))
+    assert diagonal == pytest.approx(3 / (1 / c44 + 1 / (c11 + 2 * c12)))
 
 
 def test_an_unstable_crystal_has_no_moduli(tmp_path):

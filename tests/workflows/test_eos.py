@@ -156,6 +156,9 @@ def test_a_curve_without_minimum_is_refused():
     energies = np.array([0, 3, 1, -0.1, 1, 3, 0.0])
     assert fit_eos(volumes, energies, 1, "sj").problem
     assert fit_eos(volumes, -((volumes - 1) ** 2), 1, "birchmurnaghan").problem
+    volumes = np.linspace(0.9, 1.1, 21)
+    spike = -100 * (volumes - 1) ** 2 - 1.05 * (np.arange(21) == 10)
+    assert "bulk modulus is not positive" in fit_eos(volumes, spike, 1, "birchmurnaghan").problem
 
 
 def slab():

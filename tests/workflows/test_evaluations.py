@@ -66,9 +66,14 @@ def other_element(atoms):
     return atoms
 
 
+class Another(LennardJones):
+    pass
+
+
 @pytest.mark.parametrize(
     ("change", "calculator", "settings"),
     [
+        (lambda atoms: atoms, Another(), {"fmax": 0.1}),
         (moved, LennardJones(), {"fmax": 0.1}),
         (other_element, LennardJones(), {"fmax": 0.1}),
         (lambda atoms: atoms, EMT(), {"fmax": 0.1}),
