@@ -11,6 +11,7 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.io import read
 
+from equical.calculator import EquiCalc
 from equical.errors import InputError
 from equical.workflows.md.restart import origin_of
 from equical.workflows.md.settings import ENSEMBLES, MDSettings
@@ -18,8 +19,13 @@ from equical.workflows.md.simulate import CHECKPOINT, Simulation
 from equical.workflows.md.velocities import degrees_of_freedom
 from tests.workflows.md_lattice import lattice
 
-STEPS = 130  # one checkpoint on the way, at 100, and one at the end
+STEPS = 26  # checkpoints on the way at 10 and 20, and one at the end
 FILES = ("trajectory.extxyz", "thermo.csv")
+
+
+@pytest.fixture(autouse=True)
+def frequent_checkpoints(monkeypatch):
+    monkeypatch.setattr("equical.workflows.md.simulate.CHECKPOINT_EVERY", 10)
 
 
 class Interrupted(Exception):
@@ -41,7 +47,7 @@ def fail_after(calculator, evaluations):
 
 def simulate(folder, atoms, *, stop=None, restart=False, **settings):
     folder.mkdir(exist_ok=True)
-    chosen = MDSettings(**{"ensemble": "nve", "steps": STEPS, "timestep": 2.0, "interval": 7, "seed": 3, **settings})
+    chosen = MDSettings(**{"ensemble": "nve", "steps": STEPS, "timestep": 2.0, "interval": 3, "seed": 3, **settings})
     moving = atoms.copy()
     moving.calc = atoms.calc
     dof = degrees_of_freedom(atoms, chosen.ensemble)
@@ -69,11 +75,11 @@ def assert_same(first, second):
 def test_every_ensemble_continues_bit_for_bit(tmp_path, ensemble):
     ramp = {"temperature": 300.0 if ensemble == "nve" else (300.0, 500.0)}
     simulate(tmp_path / "whole", lattice(quartic=5.0), ensemble=ensemble, **ramp)
-    stop = 240 if ensemble == "berendsen" else 120  # force evaluations; scaling the cell costs one more in each step
+    stop = 50 if ensemble == "berendsen" else 25  # force evaluations; scaling the cell costs one more in each step
     with pytest.raises(Interrupted):
         simulate(tmp_path / "parts", lattice(quartic=5.0), ensemble=ensemble, stop=stop, **ramp)
     _, outcome = simulate(tmp_path / "parts", lattice(quartic=5.0), ensemble=ensemble, restart=True, **ramp)
-    assert outcome.restarted_from == 100
+    assert outcome.restarted_from == 20
     assert outcome.steps == STEPS
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
@@ -84,13 +90,14 @@ def test_frozen_atoms_and_kept_velocities_survive(tmp_path):
     atoms.set_momenta(np.random.default_rng(0).standard_normal((8, 3)))
     simulate(tmp_path / "whole", atoms, ensemble="nose-hoover", keep_velocities=True)
     with pytest.raises(Interrupted):
-        simulate(tmp_path / "parts", atoms, ensemble="nose-hoover", keep_velocities=True, stop=120)
+        simulate(tmp_path / "parts", atoms, ensemble="nose-hoover", keep_velocities=True, stop=25)
     atoms.calc = lattice(quartic=5.0).calc
     simulate(tmp_path / "parts", atoms, ensemble="nose-hoover", keep_velocities=True, restart=True)
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_calculator_that_remembers_continues_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("ensemble", ["nve", "langevin"])
+def test_calculator_that_remembers_continues_bit_for_bit(tmp_path, ensemble):
     # ASE's EMT keeps a neighbour list with a skin: pairs come in an order that depends on when the list was made, and
     # sums of floats on the order.
     def copper():
@@ -98,31 +105,51 @@ def test_calculator_that_remembers_continues_bit_for_bit(tmp_path):
         atoms.calc = EMT()
         return atoms
 
-    hot = {"temperature": 3000.0, "steps": 220, "timestep": 4.0}
+    hot = {"ensemble": ensemble, "temperature": 3000.0, "steps": 40, "timestep": 4.0}
     simulate(tmp_path / "whole", copper(), **hot)
     with pytest.raises(Interrupted):
-        simulate(tmp_path / "parts", copper(), stop=170, **hot)
+        simulate(tmp_path / "parts", copper(), stop=28, **hot)
     simulate(tmp_path / "parts", copper(), restart=True, **hot)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("ensemble", ["langevin", "npt"])
+def test_model_continues_bit_for_bit(tmp_path, tiny_model, ensemble):
+    def copper():
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.1, seed=0)
+        atoms.calc = EquiCalc(tiny_model, device="cpu")
+        return atoms
+
+    settings = {"ensemble": ensemble, "steps": 14, "timestep": 2.0, "barostat_time": 500.0}
+    simulate(tmp_path / "whole", copper(), **settings)
+    stop = 26 if ensemble == "npt" else 14  # stress is asked for separately
+    with pytest.raises(Interrupted):
+        simulate(tmp_path / "parts", copper(), stop=stop, **settings)
+    _, outcome = simulate(tmp_path / "parts", copper(), restart=True, **settings)
+    assert outcome.restarted_from == 10
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
 SCRIPT = """
 import os, signal, sys
+import equical.workflows.md.simulate as simulate
 from equical.workflows.md import md
 from tests.workflows.md_lattice import lattice
 
+simulate.CHECKPOINT_EVERY = 10
 atoms = lattice(quartic=5.0)
 calculate, count = atoms.calc.calculate, 0
 
 def kill(*args, **kwargs):
     global count
     count += 1
-    if count == 117:
+    if count == 27:
         os.kill(os.getpid(), signal.SIGKILL)
     calculate(*args, **kwargs)
 
 atoms.calc.calculate = kill
-md(atoms, ensemble="bussi", steps=130, timestep=2.0, interval=7, seed=3, output=sys.argv[1])
+md(atoms, ensemble="bussi", steps=26, timestep=2.0, interval=3, seed=3, output=sys.argv[1])
 """
 
 
@@ -130,22 +157,22 @@ def test_killed_process_is_continued_bit_for_bit(tmp_path):
     simulate(tmp_path / "whole", lattice(quartic=5.0), ensemble="bussi")
     killed = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "parts"], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert read(tmp_path / "parts" / "trajectory.extxyz", index=-1).info["step"] == 112
+    assert read(tmp_path / "parts" / "trajectory.extxyz", index=-1).info["step"] == 21
     # The worst moment: half of a frame, and half of the next checkpoint, have reached the disk.
     with (tmp_path / "parts" / "trajectory.extxyz").open("ab") as file:
         file.write(b'8\nLattice="5.0 0.0 0.0 0.0 5.0 0.0 0.0 0.0 5.0" Prop')
     (tmp_path / "parts" / ".restart.1.tmp.npz").write_bytes(b"PK")
     _, outcome = simulate(tmp_path / "parts", lattice(quartic=5.0), ensemble="bussi", restart=True)
-    assert outcome.restarted_from == 100
+    assert outcome.restarted_from == 20
     assert_same(tmp_path / "whole", tmp_path / "parts")
     assert not list((tmp_path / "parts").glob(".restart*"))
 
 
 def test_finished_run_can_be_extended(tmp_path):
     simulate(tmp_path / "whole", lattice(), ensemble="npt")
-    simulate(tmp_path / "parts", lattice(), ensemble="npt", steps=60)
+    simulate(tmp_path / "parts", lattice(), ensemble="npt", steps=13)
     _, outcome = simulate(tmp_path / "parts", lattice(), ensemble="npt", restart=True)
-    assert (outcome.restarted_from, outcome.steps) == (60, STEPS)
+    assert (outcome.restarted_from, outcome.steps) == (13, STEPS)
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
@@ -219,12 +246,14 @@ def test_damaged_files_are_refused(tmp_path):
 
 FULL_DISK = """
 import resource, sys
+import equical.workflows.md.simulate as simulate
 from equical.workflows.md import md
 from tests.workflows.md_lattice import lattice
 
+simulate.CHECKPOINT_EVERY = 10
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), -1))
 try:
-    md(lattice(quartic=5.0), ensemble="bussi", steps=130, timestep=2.0, interval=7, seed=3, output=sys.argv[1])
+    md(lattice(quartic=5.0), ensemble="bussi", steps=26, timestep=2.0, interval=3, seed=3, output=sys.argv[1])
 except OSError as error:
     print(error.strerror, error.filename)
     sys.exit(1)
@@ -233,15 +262,17 @@ except OSError as error:
 
 def test_full_disk_loses_nothing(tmp_path):
     simulate(tmp_path / "whole", lattice(quartic=5.0), ensemble="bussi")
-    # Room for the frames up to step 105 and half of one more.
-    frame = (tmp_path / "whole" / "trajectory.extxyz").stat().st_size // 19
-    arguments = [sys.executable, "-c", FULL_DISK, tmp_path / "parts", str(frame * 16 + frame // 2)]
+    # Room for the frames up to step 15 and half of one more.
+    frame = (tmp_path / "whole" / "trajectory.extxyz").stat().st_size // 9
+    arguments = [sys.executable, "-c", FULL_DISK, tmp_path / "parts", str(frame * 6 + frame // 2)]
     process = subprocess.run(arguments, check=False, capture_output=True, text=True)
     assert process.returncode == 1
     assert "File too large while writing; the run is safe up to its last checkpoint" in process.stdout
     assert "--restart" in process.stdout
     assert "trajectory.extxyz" in process.stdout
-    frames = read(tmp_path / "parts" / "trajectory.extxyz", index=":")
-    assert [image.info["step"] for image in frames] == list(range(0, 106, 7))
+    written = (tmp_path / "parts" / "trajectory.extxyz").read_bytes()
+    assert (tmp_path / "whole" / "trajectory.extxyz").read_bytes().startswith(written)
+    assert written.count(b"\n") == 6 * 10
+    assert written.endswith(b"\n")
     simulate(tmp_path / "parts", lattice(quartic=5.0), ensemble="bussi", restart=True)
     assert_same(tmp_path / "whole", tmp_path / "parts")
