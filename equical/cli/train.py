@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +36,24 @@ def train(config: Path, output: Path | None, overwrite: bool, quiet: bool, resum
 
 
 def run_training(
-    config: TrainConfig, folder: Path | None, stem: str, *, overwrite: bool, quiet: bool, resume: bool
+    config: TrainConfig,
+    folder: Path | None,
+    stem: str,
+    *,
+    overwrite: bool,
+    quiet: bool,
+    resume: bool,
+    examine: Callable[[Prepared], None] | None = None,
 ) -> None:
-    """Train with progress on the terminal, write tables and plots, and end the process with the right code."""
+    """Train with progress on the terminal, write tables and plots, and end the process with the right code.
+
+    Args:
+        config: of the run.
+        folder: for the results; ``train-<stem>`` if None.
+        stem: what the run is called.
+        overwrite, quiet, resume: as the options of these names.
+        examine: looks at the prepared data before training starts.
+    """
     import torch
 
     from equical.training.distributed import join_world
@@ -54,7 +71,11 @@ def run_training(
         if world.speaks:
             folder = open_output(folder, "train", stem, overwrite=overwrite, resume=resume)
         folder = world.agree(folder)
-        prepared = prepare(config, show)
+        assert folder is not None
+        with _nothing_left_behind(folder):
+            prepared = prepare(config, show)
+        if examine is not None and world.speaks:
+            examine(prepared)
         if world.speaks:
             _write_split(prepared, folder)
         with _ProgressBar(disable=quiet or not world.speaks) as bar:
@@ -66,6 +87,17 @@ def run_training(
     finally:
         world.leave()
     finish(result.finished)
+
+
+@contextmanager
+def _nothing_left_behind(folder: Path) -> Iterator[None]:
+    """Remove the folder again if the block fails before anything was written to it."""
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
 
 
 def _write_split(prepared: Prepared, folder: Path) -> None:

@@ -60,6 +60,7 @@ class DataConfig(Section):
         group_key: ``atoms.info`` key of the trajectory a frame comes from. A group is never split between training
             and validation.
         block: break groups into runs of this many consecutive frames; without ``group_key`` 10 by default.
+        max_force: leave out frames with a longer force (eV/Å), such as those of a calculation that went astray.
         weight: factor on this data set's contribution to the loss.
         references: ``shared``: one set of reference energies with the other shared sets; ``own``: this set has its own
             zero of energy (another code or pseudopotential), and is shifted onto the model's; ``base``: its zero is
@@ -77,6 +78,7 @@ class DataConfig(Section):
     fixed_key: str = "fixed"
     group_key: str | None = None
     block: int | None = Field(default=None, ge=1)
+    max_force: float | None = Field(default=None, gt=0)
     weight: float = Field(default=1.0, gt=0)
     references: Literal["shared", "own", "base"] = "shared"
     split: bool = True
@@ -371,12 +373,11 @@ def parse_config(values: dict[str, Any], folder: Path = Path(), name: str = "con
     """Check a configuration given as nested dicts; relative paths start at ``folder``."""
     try:
         config = TrainConfig.model_validate(values)
-        _ = config.plan
+        for stage in config.plan:
+            if config.model is not None:
+                ModelConfig.model_validate({**config.model.model_dump(), **stage.model})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{name}: {where + ': ' if where else ''}{message}") from error
+        raise InputError(f"{name}: {_complaint(error)}") from error
     return _with_absolute_paths(config, folder)
 
 
@@ -408,6 +409,17 @@ def _with_absolute_paths(config: TrainConfig, folder: Path) -> TrainConfig:
         "start_from": start_from,
     }
     return config.model_copy(update=changes)
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first thing wrong, with its place."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":  # keys of the model, which are checked there
+        where = ".".join(str(part) for part in first["loc"][:-1]) or "model"
+        message = _unknown_key(str(first["loc"][-1]), list(ModelConfig.model_fields))
+    return f"{where}: {message}" if where else message
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

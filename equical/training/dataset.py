@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import gzip
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +23,8 @@ from equical.training.neighborhood import Neighborhood
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Frame", "Sample", "make_samples", "read_frames"]
+__all__ = ["Frame", "Sample", "group_keys", "label_frames", "make_samples", "read_frames", "read_images"]
+__all__ += ["without_large_forces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +92,67 @@ def read_frames(config: DataConfig) -> list[Frame]:
         InputError: a file is missing or unreadable, or a label is missing, not finite, or of the wrong shape; the
             message names the file and the frame.
     """
+    return label_frames(read_images(config), config)
+
+
+def read_images(config: DataConfig) -> dict[str, Atoms]:
+    """Every structure of a data set by its origin, in order, with whatever the files say about it.
+
+    Raises:
+        InputError: a file is missing or unreadable.
+    """
+    return {f"{path}, frame {index}": atoms for path in config.paths for index, atoms in enumerate(_read_file(path))}
+
+
+def label_frames(
+    images: Mapping[str, Atoms], config: DataConfig, problems: list[InputError] | None = None
+) -> list[Frame]:
+    """Find the labels and the group of every structure.
+
+    Args:
+        images: structures by origin.
+        config: keys and groups.
+        problems: where to put the errors of single frames, instead of stopping at the first; those frames are left
+            out.
+
+    Raises:
+        InputError: as :func:`read_frames`.
+    """
     frames: list[Frame] = []
     names: list[str] = []
-    for path in config.paths:
-        for index, atoms in enumerate(_read_file(path)):
-            origin = f"{path}, frame {index}"
-            frames.append(_frame(atoms, config, origin))
-            names.append(_group_name(atoms, config, origin))
+    for origin, atoms in images.items():
+        try:
+            frame, name = _frame(atoms, config, origin), _group_name(atoms, config, origin)
+        except InputError as error:
+            if problems is None:
+                raise
+            problems.append(error)
+            continue
+        frames.append(frame)
+        names.append(name)
     groups = _blocks(names, config)
-    for i, frame in enumerate(frames):
-        frames[i] = replace(frame, group=groups[i])
-    return frames
+    return [replace(frame, group=group) for frame, group in zip(frames, groups, strict=True)]
+
+
+def group_keys(images: Iterable[Atoms]) -> list[str]:
+    """``info`` keys that could name trajectories: with several values, most shared by structures in a row."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for atoms in images:
+        for key, value in atoms.info.items():
+            if isinstance(value, str | int | np.integer):
+                values[key].append(str(value))
+    return [
+        key
+        for key, found in sorted(values.items())
+        if len(set(found)) > 1 and sum(a == b for a, b in pairwise(found)) > 0.5 * len(found)
+    ]
+
+
+def without_large_forces(frames: Sequence[Frame], limit: float | None) -> list[Frame]:
+    """Frames of which no force is longer than ``limit`` (eV/Å)."""
+    if limit is None:
+        return list(frames)
+    return [f for f in frames if f.forces is None or np.linalg.norm(f.forces, axis=1).max() <= limit]
 
 
 def make_samples(frames: Sequence[Frame], neighborhood: Neighborhood, dtype: torch.dtype) -> Iterator[Sample]:
@@ -137,13 +192,21 @@ def _read_file(path: Path) -> list[Atoms]:
     if not path.is_file():
         raise InputError(f"no data file at {path}")
     try:
-        images = ase.io.read(path, ":")
+        images = ase.io.read(*_source(path))
     except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} cannot be read as structures: {reason}") from error
     if not images:
         raise InputError(f"{path} holds no structure")
     return images
+
+
+def _source(path: Path) -> tuple[Any, ...]:
+    """Arguments for ASE's reader. It walks back and forth in a file, which is very slow in a compressed one."""
+    if path.suffix == ".gz" and path.with_suffix("").suffix in (".xyz", ".extxyz"):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            return io.StringIO(file.read()), ":", "extxyz"
+    return path, ":"
 
 
 def _frame(atoms: Atoms, config: DataConfig, origin: str) -> Frame:

@@ -14,7 +14,7 @@ from equical.model import Potential
 from equical.training.batching import collate, plan_batches
 from equical.training.checkpointing import file_sha256
 from equical.training.config import DataConfig, TrainConfig
-from equical.training.dataset import Frame, Sample, make_samples, read_frames
+from equical.training.dataset import Frame, Sample, make_samples, read_frames, without_large_forces
 from equical.training.metrics import error_summary
 from equical.training.neighborhood import Neighborhood
 from equical.training.splitting import split_frames
@@ -36,6 +36,7 @@ class Prepared:
         potential: the model before the first step.
         neighborhood: how it looks at a structure.
         provenance: data sets with hashes and counts, for the model's metadata.
+        frames: training and validation structures as read.
         baseline: errors of the starting model on the validation data after the shift of reference energies; None for a
             new model.
     """
@@ -45,6 +46,7 @@ class Prepared:
     potential: Potential
     neighborhood: Neighborhood
     provenance: dict[str, Any]
+    frames: tuple[list[Frame], list[Frame]]
     baseline: dict[str, float] | None = None
 
 
@@ -58,7 +60,7 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
     Raises:
         InputError: files, labels, split or model are not usable.
     """
-    kept, held_out = _read_and_split(config)
+    kept, held_out = _read_and_split(config, report)
     base = _load_base(config)
     model = base.config if base is not None else config.model
     assert model is not None
@@ -84,7 +86,7 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
     }
     report(_size_line(train, valid, potential))
     baseline = None if base is None else _baseline(potential, config, train, valid, report)
-    return Prepared(train, valid, potential, neighborhood, provenance, baseline)
+    return Prepared(train, valid, potential, neighborhood, provenance, (kept, held_out), baseline)
 
 
 def with_references(before: Potential, references: Mapping[int, float], elements: Sequence[int]) -> Potential:
@@ -94,10 +96,10 @@ def with_references(before: Potential, references: Mapping[int, float], elements
     return after
 
 
-def _read_and_split(config: TrainConfig) -> tuple[list[Frame], list[Frame]]:
-    frames = [frame for data in config.data for frame in read_frames(data)]
+def _read_and_split(config: TrainConfig, report: Report) -> tuple[list[Frame], list[Frame]]:
+    frames = [frame for data in config.data for frame in _read(data, report)]
     if config.validation.data:
-        return frames, [frame for data in config.validation.data for frame in read_frames(data)]
+        return frames, [frame for data in config.validation.data for frame in _read(data, report)]
     whole = {data.label for data in config.data if not data.split}
     divided = [frame for frame in frames if frame.dataset not in whole]
     kept, held_out = split_frames(divided, config.validation.fraction, config.seed)
@@ -105,6 +107,17 @@ def _read_and_split(config: TrainConfig) -> tuple[list[Frame], list[Frame]]:
     if not kept:
         raise InputError("no frame is left for training; lower validation.fraction")
     return kept, held_out
+
+
+def _read(data: DataConfig, report: Report) -> list[Frame]:
+    frames = read_frames(data)
+    kept = without_large_forces(frames, data.max_force)
+    if len(kept) < len(frames):
+        left_out = f"{len(frames) - len(kept)} of {len(frames)} frames"
+        report(f"{data.label}: left out {left_out} with a force above {data.max_force} eV/Å")
+    if not kept:
+        raise InputError(f"{data.label}: every frame has a force above max_force {data.max_force} eV/Å; raise it")
+    return kept
 
 
 def _load_base(config: TrainConfig) -> Potential | None:

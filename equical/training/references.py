@@ -99,7 +99,8 @@ def _solve(fractions: np.ndarray, target: np.ndarray, ridge: float) -> tuple[np.
         return np.zeros(0), 0, np.zeros(0, dtype=bool)
     share = fractions.sum(axis=1)
     mean = float(share @ target / (share @ share)) if share.any() else 0.0
-    _, singular, rows = np.linalg.svd(fractions, full_matrices=True)
+    padded = np.vstack([fractions, np.zeros((max(0, count - len(fractions)), count))])  # for all of the null space
+    _, singular, rows = np.linalg.svd(padded, full_matrices=False)
     rank = int((singular > 1e-8 * max(singular.max(), 1e-300)).sum())
     undetermined = (np.abs(rows[rank:]) > 1e-6).any(axis=0)
     left = target - share * mean

@@ -1,0 +1,89 @@
+"""Checks of total energies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from equical.training.audit.finding import Finding, origins
+from equical.training.dataset import Frame
+from equical.training.references import fit_references
+
+__all__ = ["check_compositions", "check_energies"]
+
+UNITS = {
+    "Hartree": 27.211386,
+    "kcal/mol": 1 / 23.060548,
+    "kJ/mol": 1 / 96.485332,
+    "Rydberg": 13.605693,
+}
+"""eV in one of each."""
+
+
+def check_energies(frames: Sequence[Frame]) -> list[Finding]:
+    """Frames in another unit, and energies far off what composition explains."""
+    return _mixed_units(frames) or _outliers(frames)
+
+
+def check_compositions(frames: Sequence[Frame]) -> list[Finding]:
+    """Whether the data are varied enough to split them and to tell elements apart."""
+    if len(frames) == 1:
+        advice = "Add more; with a single one give validation data of its own, or fraction: 0"
+        return [Finding("error", "one structure", "there is only one structure", advice)]
+    fit = fit_references([f.atoms.numbers for f in frames], [f.energy for f in frames])
+    if not fit.undetermined:
+        return []
+    from ase.data import chemical_symbols
+
+    names = ", ".join(chemical_symbols[z] for z in fit.undetermined)
+    same = "all compositions are alike" if fit.rank == 1 else f"there are only {fit.rank} independent compositions"
+    message = f"{same}, which leaves the reference energies of {names} undetermined"
+    advice = "Harmless for these compositions; for others add structures or isolated atoms, or give reference_energies"
+    return [Finding("note", "compositions", message, advice)]
+
+
+def _mixed_units(frames: Sequence[Frame]) -> list[Finding]:
+    """Frames of one composition whose energies differ by a conversion factor."""
+    alike: dict[str, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        alike[frame.atoms.get_chemical_formula(mode="hill")].append(frame)
+    odd: dict[str, list[Frame]] = defaultdict(list)
+    for members in alike.values():
+        median = float(np.median([frame.energy for frame in members]))
+        for frame in members:
+            ratio = median / frame.energy if frame.energy else 0.0
+            for unit, factor in UNITS.items():
+                if abs(ratio / factor - 1) < 0.02 or abs(ratio * factor - 1) < 0.02:
+                    odd[unit].append(frame)
+    return [
+        Finding(
+            "error",
+            "mixed units",
+            f"{len(members)} of {len(frames)} energies differ from others of the same composition by the factor "
+            f"between eV and {unit}",
+            "Convert all energies to eV",
+            origins(members),
+        )
+        for unit, members in odd.items()
+    ]
+
+
+def _outliers(frames: Sequence[Frame]) -> list[Finding]:
+    """Energies per atom far from what reference energies give."""
+    if len(frames) < 10:
+        return []
+    fit = fit_references([f.atoms.numbers for f in frames], [f.energy for f in frames])
+    expected = np.array([sum(fit.energies[int(z)] for z in f.atoms.numbers) for f in frames])
+    sizes = np.array([len(f.atoms) for f in frames])
+    residual = (np.array([f.energy for f in frames]) - expected) / sizes
+    centre = np.median(residual)
+    spread = 1.4826 * np.median(np.abs(residual - centre))
+    limit = max(12 * spread, 0.5)
+    far = [f for f, r, n in zip(frames, residual, sizes, strict=True) if abs(r - centre) > limit and n > 1]
+    if not far:
+        return []
+    message = f"{len(far)} of {len(frames)} energies lie more than {limit:.2f} eV/atom from what composition explains"
+    advice = "Look at them: unconverged calculations, broken structures, or another zero of energy (references: own)"
+    return [Finding("warning", "energy outliers", message, advice, origins(far))]

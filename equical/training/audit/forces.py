@@ -1,0 +1,78 @@
+"""Checks of forces and stresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from equical.training.audit.finding import Finding, origins
+from equical.training.dataset import Frame
+
+__all__ = ["check_forces", "check_stress"]
+
+LARGE = 20.0
+"""eV/Å; beyond this a force is suspicious in any data set."""
+
+NET_FORCE = 0.1
+"""eV/Å; a larger sum of forces on a structure without fixed atoms means that something acts from outside."""
+
+GPA = 160.21766
+"""GPa in 1 eV/Å³."""
+
+
+def check_forces(frames: Sequence[Frame]) -> list[Finding]:
+    """Missing, vanishing, very large and unbalanced forces."""
+    labelled = [frame for frame in frames if frame.forces is not None]
+    forces = [frame.forces for frame in frames if frame.forces is not None]
+    if not labelled:
+        message = "there are no forces"
+        return [Finding("warning", "forces", message, "Energies alone teach little; add forces if you can")]
+    longest = np.array([np.linalg.norm(array, axis=1).max() for array in forces])
+    findings = []
+    if longest.max() == 0:
+        message = "all forces are exactly zero"
+        return [Finding("error", "forces", message, "Check forces_key, or set it to null")]
+    typical = float(np.median(longest))
+    limit = max(LARGE, 5 * typical)
+    large = [frame for frame, force in zip(labelled, longest, strict=True) if force > limit]
+    if large:
+        message = (
+            f"{len(large)} of {len(labelled)} frames have forces above {limit:.0f} eV/Å, up to {longest.max():.0f}; "
+            f"the median of the largest force is {typical:.2f}"
+        )
+        advice = f"They would dominate the loss: look at them, or leave them out with max_force: {limit:.0f}"
+        findings.append(Finding("warning", "force outliers", message, advice, origins(large)))
+    findings += _net_forces(labelled)
+    return findings
+
+
+def check_stress(frames: Sequence[Frame]) -> list[Finding]:
+    """Stresses that are missing in part, or whose size betrays another unit."""
+    labelled = [frame for frame in frames if frame.stress is not None]
+    if not labelled:
+        return []
+    findings = []
+    if len(labelled) < len(frames):
+        message = f"{len(labelled)} of {len(frames)} frames have a stress"
+        findings.append(Finding("note", "stress", message, "The others train energy and forces only"))
+    typical = float(np.median([np.abs(frame.stress).max() for frame in frames if frame.stress is not None]))
+    if typical > 1.0:
+        message = f"the typical stress is {typical:.3g} eV/Å³, which would be {typical * GPA:.0f} GPa"
+        advice = f"Convert to eV/Å³: divide by {GPA:.2f} if it is in GPa, by {10 * GPA:.1f} if in kbar"
+        findings.append(Finding("error", "stress unit", message, advice))
+    return findings
+
+
+def _net_forces(frames: Sequence[Frame]) -> list[Finding]:
+    free = [f for f in frames if f.forces is not None and not f.fixed.any() and len(f.atoms) > 1]
+    net = [float(np.linalg.norm(f.forces.sum(axis=0))) for f in free if f.forces is not None]
+    pulled = [frame for frame, force in zip(free, net, strict=True) if force > NET_FORCE]
+    if not pulled:
+        return []
+    message = (
+        f"in {len(pulled)} of {len(free)} frames without fixed atoms the forces do not sum to zero "
+        f"(up to {max(net):.2g} eV/Å)"
+    )
+    advice = "A conservative model cannot learn a net force: are atoms held fixed without a mark, is convergence loose?"
+    return [Finding("warning", "net force", message, advice, origins(pulled))]

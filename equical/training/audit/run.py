@@ -1,0 +1,97 @@
+"""All checks on one data set, and on the two sides of a split."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from equical.errors import InputError
+from equical.training.audit.consistency import check_work
+from equical.training.audit.energies import check_compositions, check_energies
+from equical.training.audit.finding import Finding, origins
+from equical.training.audit.forces import check_forces, check_stress
+from equical.training.audit.structures import (
+    check_distances,
+    check_duplicates,
+    check_trajectories,
+    fingerprint,
+    mean_move,
+)
+from equical.training.config import DataConfig
+from equical.training.dataset import Frame, group_keys, label_frames, read_images
+
+__all__ = ["audit_data", "audit_split"]
+
+TOLD_APART = 0.1
+"""Å, root mean square; a validation frame closer than this to a training frame tests little."""
+
+
+def audit_data(config: DataConfig) -> tuple[list[Frame], list[Finding]]:
+    """Read a data set and ask everything of it.
+
+    Returns:
+        The frames that could be read, and findings, worst first.
+
+    Raises:
+        InputError: a file is missing or unreadable.
+    """
+    problems: list[InputError] = []
+    images = read_images(config)
+    frames = label_frames(images, config, problems)
+    findings = _unreadable(problems, len(frames))
+    if frames:
+        keys = group_keys(images.values())
+        findings += check_energies(frames)
+        findings += check_forces(frames)
+        findings += check_stress(frames)
+        findings += check_work(frames)
+        findings += check_distances(frames)
+        findings += check_duplicates(frames)
+        findings += check_trajectories(frames, config.group_key is not None, keys)
+        findings += check_compositions(frames)
+    order = ("error", "warning", "note")
+    return frames, sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Finding]:
+    """Frames of the validation data that training has as good as seen."""
+    if not valid:
+        advice = "The best model is chosen on the training data: hold something out"
+        return [Finding("warning", "split", "there are no validation data", advice)]
+    known = {fingerprint(frame) for frame in train}
+    copies = [frame for frame in valid if fingerprint(frame) in known]
+    findings = []
+    if copies:
+        message = f"{len(copies)} of {len(valid)} validation frames are also training frames"
+        findings.append(Finding("error", "split", message, "Remove the copies", origins(copies)))
+    near = _near_ones(train, valid)
+    if len(near) > 0.2 * len(valid) and not copies:
+        message = f"{len(near)} of {len(valid)} validation frames lie within {TOLD_APART} Å of a training frame"
+        advice = "Validation errors will look too good: split by trajectory (group_key), or in longer runs (block)"
+        findings.append(Finding("warning", "split", message, advice, origins(near)))
+    return findings
+
+
+def _near_ones(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Frame]:
+    """Validation frames that are a step away from a training frame; at most a hundred are looked at."""
+    alike: dict[bytes, list[Frame]] = defaultdict(list)
+    for frame in train:
+        alike[frame.atoms.numbers.tobytes()].append(frame)
+    near = []
+    for frame in valid[:: max(1, len(valid) // 100)]:
+        moves = (mean_move(frame, other) for other in alike[frame.atoms.numbers.tobytes()])
+        if any(move is not None and move < TOLD_APART for move in moves):
+            near.append(frame)
+    return near
+
+
+def _unreadable(problems: Sequence[InputError], good: int) -> list[Finding]:
+    """Errors of single frames, those that read the same counted together."""
+    texts = [str(problem).partition(": ") for problem in problems]
+    counts = Counter(text[2] for text in texts)
+    findings = []
+    for text, count in counts.items():
+        where = tuple(head for head, _, tail in texts if tail == text)
+        message = f"{count} of {good + len(problems)} frames cannot be used: {text}"
+        findings.append(Finding("error", "labels", message, "Training stops at the first of them", where))
+    return findings

@@ -1,0 +1,113 @@
+"""How good is a model on labelled structures?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from equical.errors import InputError
+from equical.model import Potential
+from equical.training.config import DataConfig
+from equical.training.dataset import Frame, Sample, make_samples
+from equical.training.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
+from equical.training.metrics import Comparison, error_summary, errors_by_element, errors_by_group
+from equical.training.neighborhood import Neighborhood
+from equical.training.references import ReferenceFit, fit_references
+from equical.training.step import evaluate
+from equical.training.zero import symbol
+
+__all__ = ["EvaluationResult", "evaluate_model"]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Errors of a model on a data set.
+
+    Attributes:
+        errors: MAE and RMSE of energy per atom, forces and stress, and the mean cosine between forces; units are in the
+            names.
+        by_group: the same for each group (trajectory) of more than one structure, or each data set without groups.
+        by_element: errors of forces on each element.
+        structures, atoms: how many.
+        shift: eV for each atomic number added to the model's energies to bring it onto the data's zero; None if not
+            asked for.
+        comparison: labels and predictions.
+    """
+
+    errors: dict[str, float]
+    by_group: dict[str, dict[str, float]]
+    by_element: dict[str, dict[str, float]]
+    structures: int
+    atoms: int
+    shift: ReferenceFit | None
+    comparison: Comparison
+
+
+def evaluate_model(
+    potential: Potential,
+    frames: Sequence[Frame],
+    config: DataConfig,
+    *,
+    shift_references: bool = False,
+    device: torch.device | str = "cpu",
+    max_atoms: int = 1000,
+    max_edges: int = 60000,
+) -> EvaluationResult:
+    """Compare predictions with labels.
+
+    Args:
+        potential: the model.
+        frames: labelled structures.
+        config: the data set they come from.
+        shift_references: fit the difference of the zeros of energy by element, and take it out.
+        device: where to compute.
+        max_atoms, max_edges: of one batch.
+
+    Raises:
+        InputError: an element is not covered.
+    """
+    uncovered = sorted({int(z) for frame in frames for z in frame.atoms.numbers} - set(potential.elements))
+    if uncovered:
+        known = ", ".join(symbol(z) for z in potential.elements)
+        names = ", ".join(symbol(z) for z in uncovered)
+        raise InputError(f"the model does not cover {names}; it covers {known}")
+    samples = list(make_samples(frames, Neighborhood.of(potential.config), potential.dtype))
+    if config.group_key is not None:
+        samples = [replace(sample, dataset=sample.group.partition("/")[2].partition("#")[0]) for sample in samples]
+    evaluation = evaluate(
+        potential.to(device),
+        samples,
+        _terms(potential, samples),
+        max_atoms=max_atoms,
+        max_edges=max_edges,
+        device=device,
+        skip_fixed=False,
+    )
+    comparison, fit = evaluation.comparison, None
+    if shift_references:
+        fit = fit_references([f.atoms.numbers for f in frames], comparison.energy_label - comparison.energy)
+        shift = [sum(fit.energies[int(z)] for z in frame.atoms.numbers) for frame in frames]
+        comparison = replace(comparison, energy=comparison.energy + np.array(shift))
+    return EvaluationResult(
+        errors=error_summary(comparison),
+        by_group=errors_by_group(comparison),
+        by_element=errors_by_element(comparison),
+        structures=len(frames),
+        atoms=int(comparison.atoms.sum()),
+        shift=fit,
+        comparison=comparison,
+    )
+
+
+def _terms(potential: Potential, samples: Sequence[Sample]) -> list[LossTerm]:
+    """What has labels and can be predicted."""
+    terms: list[LossTerm] = [EnergyTerm(1.0)]
+    if any(bool((sample.force_weight > 0).any()) for sample in samples):
+        terms.append(ForcesTerm(1.0))
+    predicts_stress = potential.config.conservative or potential.network.stress_head is not None
+    if predicts_stress and any(sample.has_stress for sample in samples):
+        terms.append(StressTerm(1.0))
+    return terms
