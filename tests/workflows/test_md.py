@@ -77,6 +77,14 @@ def test_trajectory_reads_back_with_all_it_should_hold(finished):
     final = read(folder / "final.extxyz")
     assert np.allclose(final.get_momenta(), result.atoms.get_momenta(), atol=1e-7)
     assert final.get_potential_energy() == pytest.approx(last.get_potential_energy())
+    # Under a barostat, motion is that within the breathing cell.
+    cells = np.array([frame.cell.array for frame in frames[12:]])
+    places = np.array([frame.positions for frame in frames[12:]]) @ np.linalg.inv(cells) @ cells.mean(axis=0)
+    places -= np.average(places, axis=1, weights=last.get_masses())[:, None]
+    copper = places[:, last.symbols == "Cu"]
+    assert result.diffusion.msd["Cu"][4] == pytest.approx(
+        ((copper[4:] - copper[:-4]) ** 2).sum(axis=2).mean(), rel=1e-4
+    )
     after = table[table["step"] >= 48]
     assert result.temperature.mean == pytest.approx(after["temperature_K"].mean())
     assert result.pressure.deviation == pytest.approx(after["pressure_GPa"].std())
@@ -89,6 +97,8 @@ def test_second_run_into_the_same_folder_is_refused_or_replaces_everything(tmp_p
     md(lattice(), steps=10, timestep=2, seed=2, output=tmp_path, overwrite=True)
     assert [frame.info["step"] for frame in read(tmp_path / "trajectory.extxyz", index=":")] == [0, 5, 10]
     assert len((tmp_path / "thermo.csv").read_text().splitlines()) == 4
+    with pytest.raises(InputError, match="either restarted or overwritten"):
+        md(lattice(), steps=20, output=tmp_path, restart=True, overwrite=True)
     with pytest.raises(InputError, match="needs the output folder"):
         md(lattice(), steps=20, restart=True)
 

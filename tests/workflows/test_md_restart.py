@@ -183,6 +183,13 @@ def test_restart_without_anything_to_restart_begins(tmp_path):
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_trajectory_of_unknown_origin_is_left_alone(tmp_path):
+    (tmp_path / "trajectory.extxyz").write_text("precious")
+    with pytest.raises(InputError, match="no checkpoint beside it"):
+        simulate(tmp_path, lattice(), restart=True)
+    assert (tmp_path / "trajectory.extxyz").read_text() == "precious"
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("md") / "run"

@@ -66,9 +66,11 @@ def md(
         warnings.warn(warning, stacklevel=2)
     dof = degrees_of_freedom(atoms, chosen.ensemble)
     warn_if_unsuitable(calculator, atoms, "molecular dynamics")
+    if restart and overwrite:
+        raise InputError("a run is either restarted or overwritten: give one of the two")
+    if restart and output is None:
+        raise InputError("a restart needs the output folder of the run to go on with")
     if output is None:
-        if restart:
-            raise InputError("a restart needs the output folder of the run to go on with")
         with tempfile.TemporaryDirectory(prefix="equical-md-") as scratch:
             result, _ = _run(atoms, calculator, chosen, dof, Path(scratch), restart=False, quiet=quiet)
         _warn_if_stopped(result.problem)

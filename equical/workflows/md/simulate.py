@@ -12,7 +12,7 @@ from tqdm import tqdm
 from equical.errors import InputError
 from equical.workflows.md.ensembles import Propagator, build_propagator
 from equical.workflows.md.guard import Guard
-from equical.workflows.md.record import Recorder, frame_of
+from equical.workflows.md.record import TRAJECTORY, Recorder, frame_of
 from equical.workflows.md.restart import Checkpoint, load_checkpoint, save_checkpoint
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.snapshot import Snapshot
@@ -89,6 +89,9 @@ class Simulation:
         path = self.folder / CHECKPOINT
         checkpoint = load_checkpoint(path, self.origin) if restart and path.exists() else None
         if checkpoint is None:
+            trajectory = self.folder / TRAJECTORY
+            if restart and trajectory.exists():
+                raise InputError(f"{trajectory} has no checkpoint beside it to restart from: start with --overwrite")
             path.unlink(missing_ok=True)  # of an earlier run, whose trajectory is about to go
             self._set_velocities()
             propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
