@@ -17,8 +17,8 @@ from torch import Tensor
 
 from equical.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint
 from equical.errors import InputError
-from equical.inference.eager import EagerEvaluator
-from equical.model import Potential
+from equical.inference.executions import make_evaluator
+from equical.inference.stats import Stats
 from equical.model.potential import EnergyKind
 from equical.prediction import Prediction
 
@@ -49,10 +49,12 @@ class EquiCalc(Calculator):
             left as it is.
         device: ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         dtype: ``"float32"``, or ``"float64"`` for finite differences and tight convergence.
+        execution: how the network is run, which changes no result: ``"eager"``, ``"static"``, ``"cuda-graph"`` or
+            ``"compile"`` (see :data:`equical.inference.executions.EXECUTIONS`); ``"auto"`` is right for the device.
 
     Raises:
-        InputError: no such model, device or dtype. Later, from any calculation: atoms the model does not cover, or
-            a structure that cannot be meant (see :func:`equical.neighbors.neighbor_list`).
+        InputError: no such model, device, dtype or execution. Later, from any calculation: atoms the model does not
+            cover, or a structure that cannot be meant (see :func:`equical.neighbors.neighbor_list`).
     """
 
     name = "equical"
@@ -64,6 +66,7 @@ class EquiCalc(Calculator):
         model: str | os.PathLike[str] | Checkpoint = DEFAULT_MODEL,
         device: str = "auto",
         dtype: str = "float32",
+        execution: str = "auto",
     ):
         super().__init__()
         where, precision = _device(device), _dtype(dtype)
@@ -74,11 +77,15 @@ class EquiCalc(Calculator):
             self.checkpoint = load_checkpoint(model, device=where, dtype=precision)
         # Forces are derivatives in the positions alone.
         potential = self.checkpoint.potential.freeze()
-        if not _predicts_stress(potential):
+        if not potential.predicts_stress:
             self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
-        self.evaluator = EagerEvaluator(potential)
+        self.evaluator = make_evaluator(potential, execution)
         self.parameters.update(
-            model=self.checkpoint.name, sha256=self.checkpoint.sha256, device=str(where), dtype=dtype
+            model=self.checkpoint.name,
+            sha256=self.checkpoint.sha256,
+            device=str(where),
+            dtype=dtype,
+            execution=execution,
         )
         self._prediction: Prediction | None = None
 
@@ -106,6 +113,11 @@ class EquiCalc(Calculator):
     def smooth(self) -> bool:
         """Whether the energy is continuous; with a cap on the number of neighbours it jumps where they change."""
         return self.checkpoint.potential.config.smooth
+
+    @property
+    def stats(self) -> Stats:
+        """What was evaluated so far, how, and what took the time."""
+        return copy.deepcopy(self.evaluator.stats)
 
     def set(self, **parameters: Any) -> dict[str, Any]:
         """Refuse changes: a calculator stays what it was made as."""
@@ -160,11 +172,6 @@ def _results(prediction: Prediction, wanted: set[str]) -> dict[str, Any]:
         assert prediction.stress is not None
         results["stress"] = full_3x3_to_voigt_6_stress(_array(prediction.stress[0]))
     return results
-
-
-def _predicts_stress(potential: Potential) -> bool:
-    """Whether there is a stress: as derivative of the energy, or from a head of its own."""
-    return potential.config.conservative or potential.network.stress_head is not None
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from equical.neighbors import Floats, PairFunction, complete_cell, heights, reduce_cell
+from equical.neighbors import BACKENDS, Floats, FoundPairs, complete_cell, heights, reduce_cell
 
-__all__ = ["CellList", "Pairs", "pairs_on"]
+__all__ = ["CellList", "GridPairs", "Pairs"]
 
 BINS_PER_CUTOFF = 2
 """Bins are half as wide as the cutoff: more of them to visit, but fewer pairs beyond the cutoff to look at."""
@@ -274,14 +274,24 @@ def _sorted(pairs: Pairs, operation: tuple[tuple[int, ...], ...]) -> Pairs:
     return Pairs(pairs.receiver[order], pairs.sender[order], torch.stack(shift, dim=1)[order], pairs.needed)
 
 
-def pairs_on(device: str | torch.device) -> PairFunction:
-    """A backend for :func:`equical.neighbors.neighbor_list` that finds pairs on ``device``."""
+class GridPairs:
+    """A backend for :func:`equical.neighbors.neighbor_list` that finds pairs on ``device``.
 
-    def pairs(
-        points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]:
-        positions = torch.from_numpy(points).to(device)
-        receiver, sender, shift = (t.cpu().numpy() for t in CellList(cutoff).find(positions, cell, periodic))
+    Args:
+        device: where to look for pairs.
+        fewest: structures with fewer atoms than this are left to vesin, on the host.
+    """
+
+    def __init__(self, device: str | torch.device, fewest: int = 0):
+        self.device, self.fewest = device, fewest
+        self.finder = CellList(0.0)
+
+    def __call__(self, points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
+        """See :data:`equical.neighbors.PairFunction`."""
+        if len(points) < self.fewest:
+            return BACKENDS["vesin"](points, cell, periodic, cutoff)
+        if self.finder.cutoff != cutoff:
+            self.finder = CellList(cutoff)
+        found = self.finder.find(torch.from_numpy(points).to(self.device), cell, periodic)
+        receiver, sender, shift = (tensor.cpu().numpy() for tensor in found)
         return receiver, sender, shift, np.linalg.norm(points[sender] + shift @ cell - points[receiver], axis=1)
-
-    return pairs

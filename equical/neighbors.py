@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from equical.errors import InputError
 
 __all__ = ["BACKENDS", "COINCIDENT", "FARTHEST", "NeighborList", "complete_cell", "heights", "neighbor_list"]
-__all__ += ["Floats", "Integers", "PairFunction", "reduce_cell"]
+__all__ += ["Floats", "FoundPairs", "Integers", "PairFunction", "reduce_cell"]
 
 COINCIDENT = 1e-3
 """Two atoms closer than this (Å) are taken for a mistake in the input."""
@@ -27,8 +27,8 @@ VESIN_BINS = 1e5
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Pairs = tuple[Integers, Integers, Integers, Floats]
-PairFunction = Callable[[Floats, Floats, NDArray[np.bool_], float], Pairs]
+FoundPairs = tuple[Integers, Integers, Integers, Floats]
+PairFunction = Callable[[Floats, Floats, NDArray[np.bool_], float], FoundPairs]
 """(positions, a complete and compact cell, periodic directions, cutoff) → receiver, sender, shift, distance."""
 
 
@@ -184,7 +184,7 @@ def _order(receiver: Integers, sender: Integers, shift: Integers, num_atoms: int
     return np.argsort((((receiver * num_atoms + sender) * spans[0] + x) * spans[1] + y) * spans[2] + z)
 
 
-def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
     if len(points) and _grid_bins(points, cell, periodic, cutoff) > VESIN_BINS:
         return _ase_pairs(points, cell, periodic, cutoff)
     from vesin import NeighborList as VesinList  # loads a shared library
@@ -206,20 +206,20 @@ def _grid_bins(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff
     return float(np.prod(np.maximum(extent * heights(cell) / cutoff, 1.0)))
 
 
-def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
     from ase.neighborlist import primitive_neighbor_list  # slow to import
 
     receiver, sender, shift, distance = primitive_neighbor_list("ijSd", periodic, cell, points, cutoff)
     return receiver.astype(np.int64), sender.astype(np.int64), shift.astype(np.int64), distance
 
 
-def _torch_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
-    from equical.cell_list import pairs_on  # imports torch
+def _torch_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
+    from equical.cell_list import GridPairs  # imports torch
 
-    return pairs_on("cpu")(points, cell, periodic, cutoff)
+    return GridPairs("cpu")(points, cell, periodic, cutoff)
 
 
-def _cluster_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> Pairs:
+def _cluster_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
     if periodic.any():
         raise InputError("The backend torch-cluster knows no periodic directions; use vesin, or set pbc to False.")
     try:

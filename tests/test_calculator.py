@@ -376,7 +376,8 @@ def test_unknown_models_are_refused(tmp_path):
 
 def test_settings_are_told_and_cannot_be_changed_afterwards(tiny_checkpoint, tiny_calculator):
     sha256 = load_checkpoint(tiny_checkpoint).sha256
-    assert tiny_calculator.todict() == {"model": "tiny", "sha256": sha256, "device": "cpu", "dtype": "float64"}
+    settings = {"model": "tiny", "sha256": sha256, "device": "cpu", "dtype": "float64", "execution": "auto"}
+    assert tiny_calculator.todict() == settings
     refusal(lambda: tiny_calculator.set(dtype="float32"), "cannot change dtype")
     assert tiny_calculator.parameters["dtype"] == "float64"
     assert tiny_calculator.set() == {}

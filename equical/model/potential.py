@@ -94,6 +94,11 @@ class Potential(nn.Module):
         return self.config.cutoff
 
     @property
+    def predicts_stress(self) -> bool:
+        """Whether there is a stress: as derivative of the energy, or from a head of its own."""
+        return self.config.conservative or self.network.stress_head is not None
+
+    @property
     def scale(self) -> float:
         """eV, one unit of the network's energy."""
         return self.scales.energy
@@ -118,6 +123,7 @@ class Potential(nn.Module):
         stress: bool = False,
         create_graph: bool = False,
         encoding: ForceEncoding | None = None,
+        chunked: bool | None = None,
     ) -> Prediction:
         """Evaluate a batch of structures.
 
@@ -130,13 +136,16 @@ class Potential(nn.Module):
             stress: whether stresses are wanted.
             create_graph: keep everything differentiable in the parameters, for training.
             encoding: forces of corrupted structures (DeNS models only).
+            chunked: whether to evaluate edges a few at a time, which bounds the memory but depends on the numbers in
+                the graph; by default where that pays.
         """
         derive = self.config.conservative and (forces or stress)
         vectors = edge_vectors(graph).to(self.dtype)
         with torch.set_grad_enabled(derive or create_graph):
             vectors = vectors.detach().requires_grad_(derive)
             # A GPU has the memory for all edges at once, and small structures everywhere.
-            chunked = not create_graph and vectors.device.type == "cpu" and len(vectors) > CHUNK_EDGES
+            if chunked is None:
+                chunked = not create_graph and vectors.device.type == "cpu" and len(vectors) > CHUNK_EDGES
             output = self.network(graph.numbers, vectors, graph.sender, graph.receiver, encoding, chunked=chunked)
             learned = output.energy.double() * self.scales.energy
             if self.repulsion is not None:

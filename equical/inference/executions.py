@@ -1,0 +1,60 @@
+"""The ways to execute a model, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from equical.errors import InputError
+from equical.inference.backends import Backend, CompiledBackend, CudaGraphBackend, DirectBackend
+from equical.inference.eager import EagerEvaluator
+from equical.inference.static import StaticEvaluator
+from equical.inference.stats import Stats
+from equical.model import Potential
+from equical.prediction import Prediction
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["EXECUTIONS", "Evaluator", "make_evaluator"]
+
+EXECUTIONS = ("auto", "eager", "static", "cuda-graph", "compile")
+"""
+- ``auto``: ``cuda-graph`` on a GPU, ``eager`` on a CPU.
+- ``eager``: in tensors as large as the structure; on a CPU, large structures a part at a time.
+- ``static``: in padded buffers. For comparison: it is what the next two run, but not faster than ``eager``.
+- ``cuda-graph``: padded, and captured once for each size of buffers; the launch of thousands of kernels becomes one.
+- ``compile``: padded, and compiled once for each size of buffers, which takes minutes and, on a CPU, a C++ compiler.
+"""
+
+
+class Evaluator(Protocol):
+    """Evaluates structures that come one after the other."""
+
+    potential: Potential
+    stats: Stats
+
+    def evaluate(self, atoms: Atoms, *, forces: bool, stress: bool) -> Prediction:
+        """Energy of a structure, and forces and stress where wanted, on the host."""
+
+
+def make_evaluator(potential: Potential, execution: str = "auto") -> Evaluator:
+    """The evaluator of that name, for the device the force field is on.
+
+    Raises:
+        InputError: there is no such execution, or not on this device.
+    """
+    on_gpu = potential.reference_energies.device.type == "cuda"
+    if execution not in EXECUTIONS:
+        raise InputError(f"execution must be one of {', '.join(EXECUTIONS)}, not {execution!r}.")
+    if execution == "cuda-graph" and not on_gpu:
+        raise InputError("execution 'cuda-graph' needs a CUDA device, and this calculator runs on a CPU; use 'auto'.")
+    if execution == "auto":
+        execution = "cuda-graph" if on_gpu else "eager"
+    if execution == "eager":
+        return EagerEvaluator(potential)
+    backends: dict[str, type[Backend]] = {
+        "static": DirectBackend,
+        "cuda-graph": CudaGraphBackend,
+        "compile": CompiledBackend,
+    }
+    return StaticEvaluator(potential, backends[execution]())

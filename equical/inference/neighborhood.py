@@ -1,0 +1,51 @@
+"""The neighbours a model looks at, of structures that come one after the other."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from numpy.typing import ArrayLike
+
+from equical.cell_list import GridPairs
+from equical.model import Potential
+from equical.nearest import nearest
+from equical.neighbors import Integers, NeighborList, neighbor_list
+from equical.verlet import VerletList
+
+__all__ = ["Neighborhood"]
+
+FEWEST_FOR_GPU = 2000
+"""With fewer atoms than this the host has found the neighbours before a GPU has been told how."""
+
+
+class Neighborhood:
+    """Keeps a list of pairs for as long as it holds, and caps the number of neighbours where the model does.
+
+    Args:
+        potential: the force field.
+    """
+
+    def __init__(self, potential: Potential):
+        config, device = potential.config, potential.reference_energies.device
+        on_gpu = partial(neighbor_list, backend=GridPairs(device, FEWEST_FOR_GPU))
+        self.list = VerletList(potential.cutoff, build=neighbor_list if device.type == "cpu" else on_gpu)
+        self.cap, self.strict = config.max_neighbors, config.strict_neighbors
+
+    @property
+    def rebuilds(self) -> int:
+        """How often the list was made."""
+        return self.list.rebuilds
+
+    def neighbors(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> NeighborList:
+        """The neighbours the model looks at.
+
+        Raises:
+            InputError: as :func:`equical.neighbors.neighbor_list`.
+        """
+        found = self.list.neighbors(positions, cell, pbc)
+        return found if self.cap is None else nearest(found, positions, cell, self.cap, strict=self.strict)
+
+    def candidates(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[NeighborList, Integers]:
+        """See :meth:`equical.verlet.VerletList.candidates`; of models without a cap."""
+        assert self.cap is None
+        return self.list.candidates(positions, cell, pbc)
