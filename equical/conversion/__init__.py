@@ -3,7 +3,7 @@
 ::
 
     file ──reader──▶ plain data ──layouts──▶ Published ──v2 | v3──▶ architecture, names ──convert──▶ model folder
-                                                  └──units──▶ scales, reference energies, elements ──┘
+                                                  └──units, references──▶ scales, elements ──────────┘
 
 The package is not called ``convert`` because that is the name of its function, :func:`equical.convert`.
 """

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from equical.conversion.card import model_card
 from equical.conversion.layouts import IN_MODEL_REFERENCES, Published, parse_layout
 from equical.conversion.reader import read_checkpoint
-from equical.conversion.units import (
+from equical.conversion.references import (
     References,
     element_references,
-    normalizers,
-    physical_scales,
+    read_references,
     saved_references,
     trained_elements,
 )
+from equical.conversion.units import normalizers, physical_scales
 from equical.conversion.v2 import in_model_references, v2_config, v2_weights
 from equical.conversion.v3 import v3_config, v3_weights
 from equical.errors import InputError
@@ -184,30 +184,11 @@ def _references(
     if file is not None:
         if saved is not None or inside is not None:
             raise InputError(f"{published.path} holds reference energies of its own; leave out references.")
-        saved = _read_references(Path(file))
+        saved = read_references(Path(file))
     if inside is not None:
         inside = inside * scales.energy
         saved = inside if saved is None else saved[: len(inside)].double() + inside[: len(saved)]
     return element_references(saved, config.max_elements)
-
-
-def _read_references(path: Path) -> Tensor:
-    from ase.data import atomic_numbers
-
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return torch.from_numpy(np.array(arrays["coeff"], dtype=np.float64))
-        table = json.loads(path.read_text())
-        values = torch.zeros(119, dtype=torch.float64)
-        for symbol, energy in table.items():
-            values[atomic_numbers[symbol]] = float(energy)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} holds no reference energies ({type(error).__name__}: {error}); give JSON {{symbol: eV}}, or npz"
-            " with 'coeff' by atomic number."
-        ) from error
-    return values
 
 
 def _inferred_kind(published: Published, references: References | None) -> EnergyKind:

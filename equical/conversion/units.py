@@ -1,35 +1,23 @@
-"""Physical units of a published checkpoint: normalisers, element references, kind of energy."""
+"""Physical units of a published checkpoint: its normalisers as scales."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from math import isclose, isfinite
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from equical.conversion.layouts import Published
 from equical.errors import InputError
 from equical.model import Scales
 
-__all__ = [
-    "Normalizers",
-    "References",
-    "element_references",
-    "normalizers",
-    "physical_scales",
-    "saved_references",
-    "trained_elements",
-]
+__all__ = ["Normalizers", "normalizers", "physical_scales"]
 
 Normalizers = dict[str, tuple[float, float]]
 """Mean and scale of each output: value = scale · output + mean."""
 
 LEGACY = {"target": "energy", "grad_target": "forces"}
 """Names of outputs in old files."""
-
-LARGEST_REFERENCE = 1e6
-"""eV: no atom has a total energy beyond this; least squares without data on an element gives such numbers."""
 
 
 def normalizers(published: Published) -> Normalizers:
@@ -104,50 +92,3 @@ def physical_scales(found: Normalizers, published: Published, *, conservative: b
         )
         parts = (iso, iso_mean, aniso, aniso_mean)
     return Scales(energy, energy_mean, forces, forces_mean, *parts, noise)
-
-
-@dataclass(frozen=True)
-class References:
-    """Energies added for each atom.
-
-    Attributes:
-        energies: eV by atomic number, of the elements in the training data.
-        absent: atomic numbers whose reference is zero or absurd, because no training structure had them.
-    """
-
-    energies: dict[int, float]
-    absent: tuple[int, ...]
-
-
-def element_references(values: Tensor | None, max_elements: int) -> References | None:
-    """References ``[Z]`` (eV, row number is the atomic number) without the entries that were never fitted."""
-    if values is None:
-        return None
-    entries = values.double().flatten()[:max_elements].tolist()[1:]
-    sound = {z: e for z, e in enumerate(entries, start=1) if isfinite(e) and 0 < abs(e) < LARGEST_REFERENCE and z < 119}
-    if not sound:
-        return None
-    absent = tuple(z for z in range(1, min(len(entries) + 1, 119)) if z not in sound)
-    return References(sound, absent)
-
-
-def trained_elements(
-    references: References | None, max_elements: int, wanted: Iterable[int] | None, published: Published
-) -> tuple[int, ...]:
-    """Atomic numbers the model covers: those asked for, or those with a reference, or all that its tables have."""
-    rows = range(1, min(max_elements, 119))
-    if wanted is not None:
-        chosen = sorted(set(wanted))
-        beyond = [z for z in chosen if z not in rows]
-        if beyond:
-            raise InputError(f"{published.path} has no rows for the elements with atomic numbers {beyond}.")
-        return tuple(chosen)
-    return tuple(rows) if references is None else tuple(z for z in rows if z in references.energies)
-
-
-def saved_references(content: Mapping[str, Any]) -> Tensor | None:
-    """The element references of the energy in a file: ``[119]`` eV."""
-    saved = content.get("elementrefs") or {}
-    state = saved.get("energy", {}) if isinstance(saved, Mapping) else {}
-    values = state.get("element_references") if isinstance(state, Mapping) else None
-    return torch.as_tensor(values) if values is not None else None
