@@ -187,12 +187,10 @@ def make_samples(frames: Sequence[Frame], neighborhood: Neighborhood, dtype: tor
 
 
 def _read_file(path: Path) -> list[Atoms]:
-    import ase.io
-
     if not path.is_file():
         raise InputError(f"no data file at {path}")
     try:
-        images = ase.io.read(*_source(path))
+        images = _read_images(path)
     except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path} cannot be read as structures: {reason}") from error
@@ -201,12 +199,18 @@ def _read_file(path: Path) -> list[Atoms]:
     return images
 
 
-def _source(path: Path) -> tuple[Any, ...]:
-    """Arguments for ASE's reader. It walks back and forth in a file, which is very slow in a compressed one."""
+def _read_images(path: Path) -> list[Atoms]:
+    """ASE's readers, helped where they are slow or drop things."""
+    import ase.io
+    from ase.db import connect
+
+    if path.suffix == ".db":  # with the key-value pairs of the rows
+        with connect(path) as database:
+            return [row.toatoms(add_additional_information=True) for row in database.select()]
     if path.suffix == ".gz" and path.with_suffix("").suffix in (".xyz", ".extxyz"):
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return io.StringIO(file.read()), ":", "extxyz"
-    return path, ":"
+        with gzip.open(path, "rt", encoding="utf-8") as file:  # walking back in a compressed file takes for ever
+            return ase.io.read(io.StringIO(file.read()), ":", format="extxyz")
+    return ase.io.read(path, ":")
 
 
 def _frame(atoms: Atoms, config: DataConfig, origin: str) -> Frame:
