@@ -205,7 +205,6 @@ class Step:
         used = row < inputs.num_candidates
         receiver, sender = torch.where(used, inputs.receiver, 0), torch.where(used, inputs.sender, 0)
         shift = inputs.shift + inputs.wraps.index_select(0, receiver) - inputs.wraps.index_select(0, sender)
-        shift = torch.where(used[:, None], shift, 0)
         offset = (shift.double()[:, :, None] * inputs.cell).sum(dim=1)
         vectors = positions.index_select(0, sender) + offset - positions.index_select(0, receiver)
         squared = torch.where(used, vectors.square().sum(dim=1), torch.inf)
