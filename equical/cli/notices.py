@@ -29,5 +29,5 @@ def warnings_as_lines(quiet: bool) -> Iterator[None]:
             else:
                 usual(message, category, *where)
 
-        warnings.showwarning = show
+        warnings.showwarning = show  # type: ignore[assignment]
         yield

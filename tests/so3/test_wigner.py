@@ -25,9 +25,7 @@ def test_blocks_turn_harmonics() -> None:
     harmonics = spherical_harmonics(points, LMAX)
     for degree, block in enumerate(wigner_blocks(rotations, LMAX)):
         orders = slice(degree**2, (degree + 1) ** 2)
-        torch.testing.assert_close(
-            (block @ harmonics[:, orders, None])[:, :, 0], turned[:, orders], rtol=0, atol=1e-13
-        )
+        torch.testing.assert_close((block @ harmonics[:, orders, None])[:, :, 0], turned[:, orders], rtol=0, atol=1e-13)
 
 
 def test_edge_rotations_keep_the_chosen_orders_and_make_up_for_the_others() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import phonopy as phonopy_package
 import pytest
+import seekpath
 import yaml
 from ase import Atoms, units
 from ase.build import bulk, molecule
@@ -138,6 +139,27 @@ def test_labels_are_right_in_a_cell_that_is_not_seekpaths_own():
     ]  # fmt: skip
     for ours, theirs in zip(other.band_frequencies, standard.band_frequencies, strict=True):
         np.testing.assert_allclose(ours[[0, -1]], theirs[[0, -1]], atol=1e-3)
+
+
+@narrow
+@pytest.mark.filterwarnings("ignore:imaginary modes", "ignore:thermal properties leave out")
+def test_labels_are_right_in_a_triclinic_crystal():
+    """Where phonopy's primitive cell is not seekpath's, labels of one do not fit coordinates of the other."""
+    crystal = bulk("Cu")
+    crystal.set_cell(
+        crystal.cell[:] @ (np.eye(3) + np.array([[0.1, 0.02, -0.03], [0.02, 0, 0.06], [-0.03, 0.06, -0.05]]))
+    )
+    result = phonon(crystal, EMT(), supercell=(2, 2, 2), **FAST)
+    assert result.space_group == "P-1 (2)"
+    path = seekpath.get_path(result.phonopy.primitive.totuple(), symprec=1e-4)
+    distance = {
+        name.replace("GAMMA", "Γ"): np.linalg.norm(np.array(q) @ path["reciprocal_primitive_lattice"])
+        for name, q in path["point_coords"].items()
+    }
+    reciprocal = 2 * np.pi * np.linalg.inv(result.phonopy.primitive.cell).T
+    for names, qpoints in zip(result.band_segments, result.band_qpoints, strict=True):
+        ends = np.linalg.norm(qpoints[[0, -1]] @ reciprocal, axis=1)
+        np.testing.assert_allclose(ends, [distance[name] for name in names], atol=1e-10)
 
 
 @narrow
@@ -323,6 +345,7 @@ def test_supercells():
     assert repeats_for_length(cell, 10.0) == (5, 5, 5)
     np.testing.assert_allclose(cell_heights(cell), 3.61 / 3**0.5)
     assert repeats_for_length(np.diag([2.5, 5.0, 11.0]), 10.0) == (4, 2, 1)
+    assert repeats_for_length((10 / 3 - 1e-9) * np.eye(3), 10.0) == (3, 3, 3)  # rounding adds no atoms
     with pytest.warns(UserWarning, match=r"only 4\.2 Å wide"):
         result = phonon(bulk("Cu"), EMT(), supercell=(2, 2, 2), **FAST)
     assert result.supercell_width == pytest.approx(2 * 3.61 / 3**0.5)

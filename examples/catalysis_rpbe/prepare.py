@@ -1,0 +1,48 @@
+"""Divide the RPBE data of the cheat project into slabs, relaxations of adsorbates and gas molecules.
+
+    python examples/catalysis_rpbe/prepare.py train.extxyz.gz catalysis-data/
+
+The bare slabs are independent of each other, so any of them may be held out; of a relaxation all frames or none.
+"""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from ase import Atoms
+from ase.io import read, write
+
+HELD_BACK = 8
+"""One relaxation of every so many is kept out of the training, and so is one slab."""
+
+
+def kind_of(atoms: Atoms) -> str:
+    """Which of the files a frame belongs to."""
+    if not atoms.pbc.any():
+        return "gas"
+    return "slabs" if atoms.info["src"].endswith(".db") else "relaxations"
+
+
+def main(source: str, folder: str) -> None:
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    frames: dict[str, list[Atoms]] = defaultdict(list)
+    for atoms in read(source, ":"):
+        frames[kind_of(atoms)].append(atoms)
+    trajectories = sorted({atoms.info["src"] for atoms in frames["relaxations"]})
+    held = set(trajectories[HELD_BACK // 2 :: HELD_BACK])
+    slabs = frames["slabs"]
+    parts = {
+        "gas": frames["gas"],
+        "slabs": [slab for number, slab in enumerate(slabs) if number % HELD_BACK],
+        "slabs-held-back": slabs[::HELD_BACK],
+        "relaxations": [atoms for atoms in frames["relaxations"] if atoms.info["src"] not in held],
+        "relaxations-held-back": [atoms for atoms in frames["relaxations"] if atoms.info["src"] in held],
+    }
+    for name, images in parts.items():
+        write(target / f"{name}.extxyz", images)
+        print(f"{name}: {len(images)} frames of {len({atoms.info['src'] for atoms in images})} sources")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

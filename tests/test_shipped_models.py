@@ -1,0 +1,58 @@
+"""Each shipped model gives the physics its card claims."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import read
+
+from equical import EquiCalc, relax
+from equical.checkpoint import load_checkpoint, shipped_models
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load_example(path: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(Path(path).stem, EXAMPLES / path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_metals_relax_to_the_lattice_constants_of_pbe() -> None:
+    deviations = load_example("metals_pbe/lattice_constants.py").main()
+    assert len(deviations) == 6
+    for symbol, deviation in deviations.items():
+        assert abs(deviation) < 0.005, symbol
+
+
+def test_slab_relaxes_with_its_bottom_layers_frozen() -> None:
+    slab = read(EXAMPLES / "structures" / "cu111-slab.extxyz")
+    assert isinstance(slab, Atoms)
+    result = relax(slab, "metals-pbe", fmax=0.02)
+    moved = np.linalg.norm(result.atoms.positions - slab.positions, axis=1)
+    frozen = slab.constraints[0].index
+    assert result.converged
+    assert moved[frozen].max() == 0
+    assert 0 < moved.max() < 0.5
+
+
+@pytest.mark.parametrize("name", sorted(shipped_models()))
+def test_every_shipped_model_is_small_conservative_and_has_a_card(name: str) -> None:
+    folder = shipped_models()[name]
+    assert (folder / "model.safetensors").stat().st_size < 2 * 2**20
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    for heading in ("Data", "Errors", "Limits", "Licence"):
+        assert f"## {heading}" in card
+    assert load_checkpoint(name).potential.config.conservative
+
+
+def test_metals_are_refused_by_name_where_not_covered() -> None:
+    gold = Atoms("AuCu", [[0, 0, 0], [0, 0, 2.5]], calculator=EquiCalc("metals-pbe"))
+    with pytest.raises(ValueError, match="Au"):
+        gold.get_potential_energy()
