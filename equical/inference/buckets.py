@@ -21,7 +21,7 @@ def round_up(count: int, step: int) -> int:
     """The smallest size that holds ``count``: step, and from there on GROWTH times as large, in multiples of step.
 
     >>> [round_up(count, 8) for count in (0, 8, 9, 30, 50, 100)]
-    [8, 8, 16, 32, 56, 112]
+    [8, 8, 16, 32, 64, 120]
     """
     size = step
     while size < count:
