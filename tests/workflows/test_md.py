@@ -12,6 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import read
 from ase.md.verlet import VelocityVerlet
+from scipy.integrate import trapezoid
 
 from equical.errors import InputError
 from equical.workflows.md import md
@@ -146,7 +147,11 @@ def test_lennard_jones_gas_is_nearly_ideal():
     rdf = result.radial_distribution
     assert rdf.total[rdf.distance < 0.7 * sigma].max() == 0
     assert rdf.total[rdf.distance > 4].mean() == pytest.approx(1, abs=0.15)
-    assert result.spectrum.vacf["Ar"][-1] > 0
+    spectrum = result.spectrum
+    assert spectrum.vacf["Ar"][-1] > 0
+    thermal = units.kB * result.temperature.mean / gas.get_masses()[0] * (1000 * units.fs) ** 2  # Å²/ps²
+    free_path = thermal * trapezoid(spectrum.vacf["Ar"], spectrum.lag) * 1e-4  # cm²/s
+    assert spectrum.coefficient["Ar"] == pytest.approx(free_path, rel=0.1)
 
 
 def test_atoms_that_fly_apart_stop_the_run_at_the_last_good_step(tmp_path):

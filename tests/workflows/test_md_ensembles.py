@@ -1,7 +1,8 @@
 """Thermostats and barostats against the distributions they promise.
 
-Statistical tests divide a run into 20 blocks and compare the block means with the exact value in Student's t-test. They
-fail a right integrator with a probability of 0.1 %, and as seeds are fixed they either always fail or never.
+Statistical tests divide a run into 20 blocks and compare the block means with the exact value in Student's t-test. A
+right integrator fails one of them with a probability of 0.01 %; with fixed seeds it does so always or never, unless
+another processor rounds differently. Each test also shows that it tells wrong values from the right one.
 """
 
 import numpy as np
@@ -16,7 +17,8 @@ from equical.workflows.md.settings import BAROSTATS, ENSEMBLES, MDSettings
 from equical.workflows.md.velocities import degrees_of_freedom, draw_velocities
 from tests.workflows.md_lattice import lattice
 
-CONFIDENCE = 0.999
+FALSE_ALARM = 1e-4
+REFUTED = 1e-2
 TEMPERATURE = 300.0
 KT = units.kB * TEMPERATURE
 SAMPLES = {"langevin": 2500, "bussi": 5000, "nose-hoover": 5000}  # time steps
@@ -53,11 +55,11 @@ def test_kinetic_energy_is_canonical(ensemble):
     samples = propagate(lattice(quartic=5.0), ensemble, SAMPLES[ensemble], kinetic)
     dof = 21
     mean = dof / 2 * KT
-    assert p_value(samples, mean) > 1 - CONFIDENCE
-    assert p_value((samples - mean) ** 2, dof / 2 * KT**2) > 1 - CONFIDENCE
+    assert p_value(samples, mean) > FALSE_ALARM
+    assert p_value((samples - mean) ** 2, dof / 2 * KT**2) > FALSE_ALARM
     # The test has the power to tell 21 degrees of freedom from 24, and a fluctuation from half of it.
-    assert p_value(samples, 12 * KT) < 1 - CONFIDENCE
-    assert p_value((samples - mean) ** 2, dof / 4 * KT**2) < 1 - CONFIDENCE
+    assert p_value(samples, 12 * KT) < REFUTED
+    assert p_value((samples - mean) ** 2, dof / 4 * KT**2) < REFUTED
 
 
 @pytest.mark.parametrize("ensemble", ["langevin", "bussi", "nose-hoover"])
@@ -67,8 +69,8 @@ def test_frozen_atoms_rest_and_the_others_are_canonical(ensemble):
     rest = atoms.positions[[0, 3]].copy()
     samples = propagate(atoms, ensemble, 2500, kinetic)
     assert np.array_equal(atoms.positions[[0, 3]], rest)
-    assert p_value(samples, 9 * KT) > 1 - CONFIDENCE
-    assert p_value(samples, 12 * KT) < 1 - CONFIDENCE
+    assert p_value(samples, 9 * KT) > FALSE_ALARM
+    assert p_value(samples, 12 * KT) < REFUTED
 
 
 def test_berendsen_reaches_temperature_and_pressure_but_does_not_fluctuate():
@@ -78,7 +80,7 @@ def test_berendsen_reaches_temperature_and_pressure_but_does_not_fluctuate():
     samples = propagate(lattice(quartic=5.0), "berendsen", 800, measure, skip=800, pressure=2.0)
     assert samples[:, 0].mean() == pytest.approx(10.5 * KT, rel=0.01)
     assert samples[:, 1].mean() == pytest.approx(2.0, abs=0.05)
-    assert p_value((samples[:, 0] - 10.5 * KT) ** 2, 10.5 * KT**2) < 1e-9
+    assert p_value((samples[:, 0] - 10.5 * KT) ** 2, 10.5 * KT**2) < REFUTED
 
 
 def cell_momentum(atoms, propagator):
@@ -126,19 +128,20 @@ def test_volume_answers_pressure(ensemble):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pressure", [0.0, 5.0])
-@pytest.mark.parametrize(("ensemble", "cell_dof"), [("npt-iso", 1), ("npt", 6)])
-def test_volume_is_distributed_as_its_free_energy_says(ensemble, cell_dof, pressure):
+@pytest.mark.parametrize(
+    ("ensemble", "pressure", "cell_dof"), [("npt-iso", 0.0, 1), ("npt-iso", 5.0, 1), ("npt", 0.0, 6)]
+)
+def test_volume_is_distributed_as_its_free_energy_says(ensemble, pressure, cell_dof):
     mean, variance = volume_distribution(pressure, ensemble == "npt")
     volume, cell, particles = under_pressure(ensemble, pressure, 20_000)
-    assert p_value(volume, mean) > 1 - CONFIDENCE
-    assert p_value((volume - mean) ** 2, variance) > 1 - CONFIDENCE
-    assert p_value(cell, cell_dof) > 1 - CONFIDENCE
-    assert p_value(particles, 10.5 * KT) > 1 - CONFIDENCE
-    assert p_value((particles - 10.5 * KT) ** 2, 10.5 * KT**2) > 1 - CONFIDENCE
+    assert p_value(volume, mean) > FALSE_ALARM
+    assert p_value((volume - mean) ** 2, variance) > FALSE_ALARM
+    assert p_value(cell, cell_dof) > FALSE_ALARM
+    assert p_value(particles, 10.5 * KT) > FALSE_ALARM
+    assert p_value((particles - 10.5 * KT) ** 2, 10.5 * KT**2) > FALSE_ALARM
     # ... which could tell six cell momenta from nine, and 21 degrees of freedom from 24.
-    assert p_value(cell, 1.5 * cell_dof) < 1 - CONFIDENCE
-    assert p_value(particles, 12 * KT) < 1 - CONFIDENCE
+    assert p_value(cell, 1.5 * cell_dof) < REFUTED
+    assert p_value(particles, 12 * KT) < REFUTED
 
 
 @pytest.mark.parametrize("ensemble", sorted(set(ENSEMBLES) - {"berendsen"}))
@@ -209,8 +212,8 @@ def test_molecule_neither_drifts_nor_turns(ensemble):
     assert np.allclose(atoms.get_center_of_mass(), centre, atol=1e-9)
     assert np.abs(atoms.get_angular_momentum()).max() < 1e-7
     if ensemble == "bussi":
-        assert p_value(samples, 1.5 * KT) > 1 - CONFIDENCE
-        assert p_value(samples, 3 * KT) < 1 - CONFIDENCE
+        assert p_value(samples, 1.5 * KT) > FALSE_ALARM
+        assert p_value(samples, 3 * KT) < REFUTED
 
 
 @pytest.mark.parametrize("ensemble", sorted(ENSEMBLES))

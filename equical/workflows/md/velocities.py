@@ -62,8 +62,7 @@ def draw_velocities(atoms: Atoms, temperature: float, dof: int, rng: np.random.G
     """
     masses = atoms.get_masses()[:, None]
     momenta = rng.standard_normal((len(atoms), 3)) * np.sqrt(masses * units.kB * temperature)
-    momenta[frozen_mask(atoms)] = 0
-    atoms.set_momenta(momenta)
+    atoms.set_momenta(momenta)  # the constraint stops frozen atoms
     remove_drift(atoms)
     current = kinetic_temperature(atoms, dof)
     if current > 0:
