@@ -73,6 +73,7 @@ REASONS = {
     "randn_like": "random numbers would repeat",
     "randint": "random numbers would repeat",
     "bernoulli": "random numbers would repeat",
+    "bernoulli_": "random numbers would repeat",
     "native_dropout": "random numbers would repeat",
     "uniform_": "random numbers would repeat",
     "normal_": "random numbers would repeat",
@@ -135,8 +136,9 @@ class OperationCheck(TorchDispatchMode):
 def unsafe_operations(function: Callable[..., Any], *tensors: Tensor) -> list[str]:
     """Complaints about all operations of ``function(*tensors)``, those of its derivatives included.
 
-    An error that can only come from looking at values that are not there counts as a complaint too: pass tensors on the
-    ``meta`` device to be sure that no value is looked at, in places too that use no operation for it.
+    Two devices see different things, so look at both. On ``meta`` no value can be looked at, which would be an error
+    and counts as a complaint, and what is made on the host by mistake is elsewhere; but numbers from Python are no
+    copy. On ``cpu`` they are.
     """
     with OperationCheck(tensors[0].device) as check:
         try:

@@ -163,8 +163,13 @@ def test_only_the_last_few_captures_are_kept(copper):
     assert captures == 6 and len(of._prepared) == static.MOST_PREPARED
     assert_right(of, sizes[-1])
     assert of.stats.captures == captures
-    assert_right(of, sizes[0])
+    for atoms in (sizes[0], sizes[-1], sizes[-2]):  # the first takes the place of the one not used for longest
+        assert_right(of, atoms)
     assert of.stats.captures == captures + 1
+    assert_right(of, sizes[2])
+    assert of.stats.captures == captures + 2
+    assert_right(of, sizes[-1])
+    assert of.stats.captures == captures + 2
 
 
 def test_energies_alone_have_a_capture_of_their_own(copper):
