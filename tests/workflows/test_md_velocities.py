@@ -84,3 +84,12 @@ def test_drift_is_removed_and_internal_motion_kept():
     atoms.set_velocities(internal + np.array([0.1, 0.2, -0.3]) + np.cross([0.2, -0.1, 0.05], arms))
     remove_drift(atoms)
     assert np.allclose(atoms.get_velocities(), internal, atol=1e-12)
+
+
+def test_velocities_of_frozen_atoms_are_not_kept():
+    atoms = drawn(bulk("Cu", cubic=True))
+    before = atoms.get_momenta()
+    atoms.set_constraint(FixAtoms([1]))
+    remove_drift(atoms)
+    assert not atoms.get_momenta()[1].any()
+    assert np.array_equal(atoms.get_momenta()[[0, 2, 3]], before[[0, 2, 3]])
