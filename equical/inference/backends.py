@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.func import functionalize
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from equical.inference.step import StaticInputs
 from equical.inference.tracing import trace
@@ -88,8 +90,11 @@ class CompiledBackend:
 
     def prepare(self, step: StepFunction, inputs: StaticInputs) -> Callable[[], Tensor]:
         """See :class:`Backend`."""
-        compiled = torch.compile(trace(step, inputs), fullgraph=True, dynamic=False)
         tensors = inputs.tensors()
+        with torch.no_grad():
+            # The compiler takes no operations that write into tensors they are given.
+            functional = make_fx(functionalize(trace(step, inputs)))(*tensors)
+        compiled = torch.compile(functional, fullgraph=True, dynamic=False)
 
         def replay() -> Tensor:
             with torch.no_grad():
