@@ -179,6 +179,7 @@ def test_energies_alone_have_a_capture_of_their_own(copper):
     assert_right(of, copper)
     assert_allclose(alone.energy, evaluate(of, copper).energy, rtol=EXACT)
     assert of.stats.captures == 2
+    assert of.evaluate(copper, forces=False, stress=True).forces is None
     forces = of.evaluate(copper, forces=True, stress=False)
     assert forces.stress is None and forces.forces is not None
 
