@@ -60,6 +60,8 @@ def evaluate(
 
 
 def _table(result: EvaluationResult, data: tuple[Path, ...]) -> dict[str, Any]:
+    from equical.training.metrics import UNITS
+
     shift = None
     if result.shift is not None:
         from ase.data import chemical_symbols
@@ -73,6 +75,7 @@ def _table(result: EvaluationResult, data: tuple[Path, ...]) -> dict[str, Any]:
         "by_group": result.by_group,
         "by_element": result.by_element,
         "reference_shift_eV": shift,
+        "units": UNITS,
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +67,7 @@ def run_training(
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     try:
+        world.device(config.device)
         if world.speaks:
             folder = open_output(folder, "train", stem, overwrite=overwrite, resume=resume)
         folder = world.agree(folder)
@@ -110,14 +110,26 @@ def _write_split(prepared: Prepared, folder: Path) -> None:
 
 
 def _write_results(result: TrainResult) -> None:
+    from equical.calculator import EquiCalc
+    from equical.training.metrics import UNITS
     from equical.training.plots import plot_learning_curve, plot_parity
-    from equical.workflows.output import write_json
+    from equical.workflows.output import provenance, write_json
 
     plot_learning_curve(result.folder)
     plot_parity(result.comparison, result.folder / "parity.png")
-    skipped = {"comparison", "folder", "finished"}
-    table = {key: value for key, value in vars(replace(result)).items() if key not in skipped}
-    write_json(result.folder / "result.json", {"converged": result.finished, "model": "model", **table})
+    table = {
+        "converged": result.finished,
+        "steps": result.steps,
+        "best_step": result.best_step,
+        "validation": result.validation,
+        "by_dataset": result.by_dataset,
+        "by_element": result.by_element,
+        "wall_time_s": 60 * result.minutes,
+        "units": UNITS | {"wall_time_s": "s"},
+    }
+    if (result.folder / "model").is_dir():
+        table |= provenance(EquiCalc(result.folder / "model", device="cpu"))
+    write_json(result.folder / "result.json", table)
 
 
 def _summarise(result: TrainResult, show: object) -> None:

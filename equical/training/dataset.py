@@ -278,11 +278,19 @@ def _label(atoms: Atoms, key: str, option: str, origin: str) -> np.ndarray:
 
 
 def _known_keys(atoms: Atoms, option: str) -> str:
-    """Keys that could be meant: per-atom ones for forces, per-structure ones otherwise."""
-    results = {} if atoms.calc is None else {k: v for k, v in atoms.calc.results.items() if v is not None}
-    per_atom = option == "forces_key"
-    names = [k for k, v in results.items() if (np.ndim(v) == 2) == per_atom]
-    names += [k for k in (atoms.arrays if per_atom else atoms.info) if k not in ("numbers", "positions")]
+    """Keys whose values have the right shape."""
+    results = {} if atoms.calc is None else atoms.calc.results
+    shapes: list[tuple[int, ...]] = {
+        "energy_key": [()],
+        "forces_key": [(len(atoms), 3)],
+        "stress_key": [(6,), (3, 3), (9,)],
+    }[option]
+    places = {**results, **(atoms.arrays if option == "forces_key" else atoms.info)}
+    fitting = {
+        key: np.asarray(value) for key, value in places.items() if np.shape(value) in shapes and key != "positions"
+    }
+    reals = [key for key, value in fitting.items() if np.issubdtype(value.dtype, np.floating)]
+    names = reals or [key for key, value in fitting.items() if np.issubdtype(value.dtype, np.integer)]
     if option != "energy_key":
         names.append("null (none in these data)")
     return ", ".join(names) or "nothing here could be meant; compute labels first"

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from equical.errors import InputError
+
 __all__ = ["World", "join_world"]
 
 
@@ -32,6 +34,22 @@ class World:
     def speaks(self) -> bool:
         """Whether this process writes files and prints."""
         return self.rank == 0
+
+    def device(self, name: str) -> torch.device:
+        """Where this process computes: ``auto``, ``cpu``, ``cuda`` (one for each process of a machine) or ``cuda:N``.
+
+        Raises:
+            InputError: there is no such device.
+        """
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name == "cuda" and self.size > 1:
+            name = f"cuda:{self.local_rank}"
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"device {name!r} cannot be used here; choose cpu, cuda or auto") from error
+        return torch.device(name)
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes, in one message."""
@@ -65,10 +83,11 @@ class World:
             dist.destroy_process_group()
 
 
-def join_world(device: str = "cpu") -> World:
+def join_world(device: str = "auto") -> World:
     """Join the processes that ``torchrun`` started, if it did: NCCL between GPUs, gloo between CPUs."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return World()
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    gpus = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    dist.init_process_group("nccl" if gpus else "gloo")
     return World(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))

@@ -7,7 +7,18 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-__all__ = ["Comparison", "error_summary", "errors_by_element", "errors_by_group"]
+__all__ = ["UNITS", "Comparison", "error_summary", "errors_by_element", "errors_by_group"]
+
+UNITS = {
+    "energy_mae_meV_per_atom": "meV/atom",
+    "energy_rmse_meV_per_atom": "meV/atom",
+    "forces_mae_meV_per_A": "meV/Å",
+    "forces_rmse_meV_per_A": "meV/Å",
+    "forces_cosine": "1",
+    "stress_mae_meV_per_A3": "meV/Å³",
+    "stress_rmse_meV_per_A3": "meV/Å³",
+}
+"""Of everything in :func:`error_summary`."""
 
 
 @dataclass(frozen=True)

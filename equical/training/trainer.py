@@ -94,7 +94,7 @@ class Trainer:
         self.world = world or World()
         self.report, self.bar = report, bar
         self.plan = config.plan
-        self.device = _device(config.device, self.world)
+        self.device = self.world.device(config.device)
         self.progress = Progress()
         self.best: dict[str, Any] = {}
         self.state_file = folder / "checkpoints" / "last.pt"
@@ -375,15 +375,3 @@ class Trainer:
             by_element=errors_by_element(comparison),
             comparison=comparison,
         )
-
-
-def _device(name: str, world: World) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and world.size > 1:
-        name = f"cuda:{world.local_rank}"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here; choose cpu, cuda or auto") from error
-    return torch.device(name)

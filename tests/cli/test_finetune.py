@@ -1,0 +1,105 @@
+"""``equical finetune`` as its users meet it."""
+
+import json
+
+import pytest
+from ase.io import read, write
+from click.testing import CliRunner
+
+from equical import EquiCalc, load_checkpoint
+from equical.cli import main
+from tests.training.data import copper, write_copper
+
+BRIEF = ["--max-epochs", "1", "--threads", "1", "--device", "cpu"]
+
+
+def run(*args):
+    return CliRunner().invoke(main, ["finetune", *map(str, args)])
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch, tiny_model):
+    """Labels near the model's own, so that the model is worth starting from, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    path = write_copper(tmp_path, 12)
+    calculator = EquiCalc(tiny_model)
+    images = read(path, ":")
+    for atoms in images:
+        for name in ("energy", "forces", "stress"):
+            atoms.calc.results[name] = 1.01 * calculator.get_property(name, atoms)
+    write(path, images)
+    return path
+
+
+def test_the_guard_rails_speak_before_the_first_step(path, tmp_path, tiny_model):
+    done = run("--model", tiny_model, "--data", path, "--group-key", "run", "--output", "out", *BRIEF)
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[0].startswith("12 frames of 4–4 atoms in 6 groups; Ni, Cu; energies in all")
+    order = ["shift of reference energies", "starting model on these data", "step 0: ", "validation loss"]
+    places = [next(i for i, line in enumerate(lines) if text in line) for text in order]
+    assert places == sorted(places)
+    assert "2·noise" in done.output
+    model = load_checkpoint(tmp_path / "out" / "model")
+    assert 29 in model.potential.elements
+    assert 1 in model.potential.elements  # nothing that the model knew is forgotten by name
+    config = model.metadata["training"]["config"]
+    assert config["training"]["denoising"]["probability"] == 0.25
+    EquiCalc(tmp_path / "out" / "model").get_property("energy", copper(1)[0])
+
+
+def test_options_reach_the_configuration(path, tmp_path, tiny_model):
+    valid = write_copper(tmp_path, 4, "valid.extxyz", seed=8)
+    replay = write_copper(tmp_path, 4, "replay.extxyz", seed=9)
+    options = ["--valid", valid, "--replay", replay, "--replay-weight", "0.5", "--no-denoising", "--seed", "4"]
+    options += ["--learning-rate", "1e-4", "--backbone-rate", "0.1", "--freeze", "blocks.0", "--forces", "direct"]
+    done = run("--model", tiny_model, "--data", path, "--output", "out", *options, *BRIEF, "--skip-check", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert done.output == ""
+    training = load_checkpoint(tmp_path / "out" / "model").metadata["training"]
+    config = training["config"]
+    assert config["seed"] == 4
+    assert [data["references"] for data in config["data"]] == ["shared", "base"]
+    assert config["data"][1]["weight"] == 0.5
+    optimizer = config["training"]["optimizer"]
+    assert (optimizer["learning_rate"], optimizer["backbone_rate"], optimizer["freeze"]) == (1e-4, 0.1, ["blocks.0"])
+    assert config["training"]["denoising"]["probability"] == 0
+    assert config["training"]["model"] == {"forces": "direct"}
+    counts = {entry["name"]: entry["training_structures"] for entry in training["data"]}
+    assert counts == {"data": 12, "replay": 4, "valid": 0}
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["converged"]
+
+
+def test_data_that_would_spoil_the_training_stop_it(path, tmp_path, tiny_model):
+    images = read(path, ":")
+    for atoms in images:
+        atoms.calc.results["forces"] = -atoms.calc.results["forces"]
+    write(path, images)
+    done = run("--model", tiny_model, "--data", path, "--output", "out", *BRIEF)
+    assert done.exit_code == 1
+    assert "the data are not fit for training: forces have the wrong sign" in done.output
+    assert "--skip-check" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_keys_are_those_of_the_data(path, tmp_path, tiny_model):
+    path.write_text(path.read_text().replace("energy=", "E_dft=").replace(":forces:", ":f_dft:"))
+    done = run("--model", tiny_model, "--data", path, *BRIEF)
+    assert done.exit_code == 1
+    assert "set energy_key to one of: E_dft" in done.output
+    keys = ["--energy-key", "E_dft", "--forces-key", "f_dft", "--stress-key", "none"]
+    done = run("--model", tiny_model, "--data", path, *keys, *BRIEF)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "finetune-copper" / "model").is_dir()
+
+
+def test_new_elements_are_refused(path, tiny_model):
+    images = read(path, ":")
+    for atoms in images:
+        atoms.symbols[0] = "Au"
+    write(path, images)
+    done = run("--model", tiny_model, "--data", path, *BRIEF)
+    assert done.exit_code == 1
+    assert "does not cover Au" in done.output
+    done = run("--model", tiny_model, "--data", path, "--new-elements", *BRIEF, "--overwrite")
+    assert done.exit_code == 0, done.output

@@ -1,0 +1,92 @@
+"""``equical train`` as its users meet it."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from equical import load_checkpoint
+from equical.cli import main
+from tests.training.data import values, write_copper
+
+
+def run(*args):
+    return CliRunner().invoke(main, ["train", *map(str, args)])
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """A YAML file in an empty folder, where the command is run."""
+    monkeypatch.chdir(tmp_path)
+    settings = values(write_copper(tmp_path, 12))
+    settings["data"][0]["paths"] = "copper.extxyz"
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(settings))
+    return tmp_path / "small.yaml"
+
+
+def test_everything_lands_in_one_folder(config, tmp_path):
+    done = run(config)
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "train-small"
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoints", "learning_curve.png", "model", "model_last", "parity.png", "result.json", "split.json",
+        "training.csv", "validation.csv",
+    }  # fmt: skip
+    result = json.loads((folder / "result.json").read_text())
+    assert result["converged"] is True
+    assert result["steps"] == 6
+    assert result["validation"]["forces_mae_meV_per_A"] > 0
+    assert result["by_element"].keys() == {"Ni", "Cu"}
+    assert result["versions"].keys() >= {"equical", "torch"}
+    assert result["units"].keys() >= result["validation"].keys()
+    assert result["model"]["sha256"] == load_checkpoint(folder / "model").sha256
+    split = json.loads((folder / "split.json").read_text())
+    assert len(split["training"]) + len(split["validation"]) == 12
+    assert {frame["group"] for frame in split["training"]}.isdisjoint(frame["group"] for frame in split["validation"])
+    assert "reference energies (eV): Ni" in done.output
+    assert "best model (step" in done.output
+
+
+def test_quiet_says_nothing(config):
+    assert run(config, "--quiet", "--output", "out").output == ""
+
+
+def test_results_are_not_overwritten_silently(config, tmp_path):
+    run(config, "--quiet")
+    done = run(config)
+    assert done.exit_code == 1
+    assert "train-small is not empty" in done.output
+    assert run(config, "--overwrite", "--quiet").exit_code == 0
+    assert run(config, "--resume", "--quiet").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"data": [{"paths": "missing.xyz"}]}, "no data file at "),
+        (
+            {"data": [{"paths": "copper.extxyz", "energy_key": "dft"}]},
+            "extxyz, frame 0: no `dft`; set energy_key to",
+        ),
+        ({"trainig": {}}, "small.yaml: unknown key `trainig`; did you mean `training`?"),
+        ({"model": None, "start_from": "no-such-model"}, "no-such-model"),
+        ({"device": "abacus"}, "device 'abacus' cannot be used here"),
+    ],
+)
+def test_each_mistake_is_one_line_and_leaves_nothing_behind(config, tmp_path, change, complaint):
+    config.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | change))
+    done = run(config)
+    assert done.exit_code == 1
+    assert complaint in done.output
+    assert done.output.strip().splitlines()[-1].startswith("equical: error: ")
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "train-small").exists()
+
+
+def test_the_output_can_be_named_in_the_yaml(config, tmp_path):
+    settings = yaml.safe_load(config.read_text())
+    settings["output"]["directory"] = "runs/one"
+    config.write_text(yaml.safe_dump(settings))
+    assert run(config, "--quiet").exit_code == 0
+    assert (tmp_path / "runs" / "one" / "model").is_dir()
