@@ -10,11 +10,12 @@ from equical import shipped_models
 from tests.published import write_checkpoint
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
-WITHOUT_MODEL = {"convert"}  # takes a checkpoint file instead
+WITHOUT_MODEL = {"convert", "train_small"}  # take a checkpoint file, or nothing
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
     "adsorb": {"size": 1, "steps": 1},
     "elastic": {"relax_first": False, "force": True},
     "eos": {"num_points": 5},
+    "finetune": {"runs": 6, "epochs": 1},
     "md": {"steps": 4, "size": 1},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
     "relax": {"steps": 2},
@@ -51,6 +52,12 @@ def test_example_runs_with_a_small_model(path, tiny_model, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     load(path).main(model=str(tiny_model), **SMALL.get(path.stem, {}))
     assert capsys.readouterr().out
+
+
+def test_training_example(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    load(EXAMPLES[0].with_name("train_small.py")).main(runs=8, epochs=1)
+    assert "on frames it has not seen" in capsys.readouterr().out
 
 
 def test_convert_example(tmp_path, monkeypatch, capsys):

@@ -280,15 +280,14 @@ def _label(atoms: Atoms, key: str, option: str, origin: str) -> np.ndarray:
 def _known_keys(atoms: Atoms, option: str) -> str:
     """Keys whose values have the right shape."""
     results = {} if atoms.calc is None else atoms.calc.results
-    shapes: list[tuple[int, ...]] = {
+    right: dict[str, list[tuple[int, ...]]] = {
         "energy_key": [()],
         "forces_key": [(len(atoms), 3)],
         "stress_key": [(6,), (3, 3), (9,)],
-    }[option]
-    places = {**results, **(atoms.arrays if option == "forces_key" else atoms.info)}
-    fitting = {
-        key: np.asarray(value) for key, value in places.items() if np.shape(value) in shapes and key != "positions"
     }
+    places = {**results, **(atoms.arrays if option == "forces_key" else atoms.info)}
+    fitting = {key: np.asarray(value) for key, value in places.items() if np.shape(value) in right[option]}
+    fitting.pop("positions", None)
     reals = [key for key, value in fitting.items() if np.issubdtype(value.dtype, np.floating)]
     names = reals or [key for key, value in fitting.items() if np.issubdtype(value.dtype, np.integer)]
     if option != "energy_key":
