@@ -104,6 +104,8 @@ def test_the_search_for_neighbours_never_waits():
 # What is not safe is noticed
 
 
+LEFT_BEHIND = torch.ones(3)
+
 FORBIDDEN = {
     "value on the host": (lambda x: x * x.sum().item(), "the host waits for a value"),
     "branch on a value": (lambda x: x if x.sum() > 0 else -x, "the host waits for a value"),
@@ -123,6 +125,7 @@ FORBIDDEN = {
     "linear algebra": (lambda x: torch.linalg.inv(x.diag()), "not known to be safe"),
     "copy to the host": (lambda x: x.to("cpu") + 1, "makes a tensor on cpu"),
     "tensor made on the host": (lambda x: x + torch.ones(3), "makes a tensor on cpu"),
+    "tensor left on the host": (lambda x: x + LEFT_BEHIND, "reads a tensor on cpu"),
     "assertion": (lambda x: torch._assert_async((x > 0).all()) or x, "would break the device"),
     "unknown": (torch.special.i0, "not known to be safe"),
 }

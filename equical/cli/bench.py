@@ -1,0 +1,114 @@
+"""``equical bench``: thin skin over :func:`equical.workflows.bench.bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from equical.cli.options import calculator_options, finish, output_options
+
+if TYPE_CHECKING:
+    from equical.workflows.bench import BenchResult
+
+
+class Comma(click.ParamType):
+    """Values separated by commas."""
+
+    name = "list"
+
+    def __init__(self, item: type[int] | type[str]):
+        self.item = item
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[object, ...]:
+        """A tuple of items."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.item(part.strip()) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of whole numbers such as 32,108,256", param, ctx)
+
+
+@click.command("bench")
+@click.argument("structure", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--sizes", type=Comma(int), default="32,108,256,500", show_default=True, metavar="N,N,...", help="Numbers of atoms."
+)
+@click.option(
+    "--executions",
+    type=Comma(str),
+    default="auto",
+    show_default=True,
+    metavar="NAME,...",
+    help="Of auto, eager, static, cuda-graph and compile; they take turns.",
+)
+@click.option("--timestep", type=float, default=1.0, show_default=True, help="fs. For ns/day.")
+@click.option("--steps", type=int, default=10, show_default=True, help="Measured for each size and execution.")
+@click.option("--json", "as_json", is_flag=True, help="Print result.json in place of the table.")
+@calculator_options
+@output_options
+def bench(
+    structure: Path | None,
+    sizes: tuple[int, ...],
+    executions: tuple[str, ...],
+    timestep: float,
+    steps: int,
+    as_json: bool,
+    model: str,
+    device: str,
+    dtype: str,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Time and memory of a step against the number of atoms, on this machine.
+
+    STRUCTURE is repeated to each of the sizes; without it, a crystal of an element the model covers is taken. Atoms
+    move between steps as they would at 300 K. Close other programs: a busy machine can be several times slower.
+    """
+    from equical.workflows.bench import bench as run
+    from equical.workflows.output import read_structure
+
+    folder = output or Path(f"bench-{Path(model).name}")
+    result = run(
+        model,
+        None if structure is None else read_structure(structure),
+        device=device,
+        dtype=dtype,
+        sizes=sizes,
+        executions=executions,
+        timestep=timestep,
+        steps=steps,
+        output=folder,
+        overwrite=overwrite,
+        quiet=quiet or as_json,
+    )
+    if as_json:
+        click.echo((folder / "result.json").read_text("utf-8"), nl=False)
+    elif not quiet:
+        for line in _table(result):
+            click.echo(line)
+        click.echo(f"results in {folder}")
+    finish(result.converged)
+
+
+def _table(result: BenchResult) -> list[str]:
+    from equical.workflows.bench import STAGES
+    from equical.workflows.bench_plot import describe_machine
+
+    columns = [("atoms", 7), ("edges", 8), ("execution", 11), ("s/step", 9), ("ms/atom", 8), ("atoms/s", 8)]
+    columns += [("ns/day", 8), ("MB", 7), *((stage, 10) for stage in STAGES)]
+    lines = [
+        f"{result.formula} on {describe_machine(result)}, time step {result.timestep:g} fs",
+        " ".join(f"{name:>{width}}" for name, width in columns),
+    ]
+    for row in result.rows:
+        cells = [str(row.num_atoms), str(row.num_edges), row.execution, f"{row.step_time:.4f}"]
+        cells += [f"{1e3 * row.atom_time:.3f}", f"{row.atoms_per_second:.0f}", f"{row.ns_per_day:.3f}"]
+        cells += ["-" if row.peak_memory is None else f"{row.peak_memory / 1e6:.0f}"]
+        cells += [f"{100 * row.shares[stage]:.1f} %" for stage in STAGES]
+        line = " ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, columns, strict=True))
+        lines.append(line + (" (gave up: eager)" if row.gave_up else ""))
+    return lines
