@@ -38,6 +38,10 @@ def plot_bench(result: BenchResult, path: Path) -> None:
     step_axes.plot(ends, largest.atom_time * ends, ":", color="0.6", label="proportional to atoms")
     step_axes.set(xscale="log", yscale="log", xlabel="atoms", ylabel="time of a step (s)")
     atom_axes.set(xscale="log", xlabel="atoms", ylabel="time per atom and step (ms)", ylim=(0, None))
+    sizes = sorted({row.num_atoms for row in result.rows})
+    for axes in (step_axes, atom_axes):
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
     step_axes.legend(frameon=False)
     figure.suptitle(f"{result.formula}: energy, forces and stress on {describe_machine(result)}", fontsize=10)
     with atomic_path(path) as temporary:
