@@ -210,7 +210,7 @@ def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cuto
     pairs, shift, distance = builder.compute(points - offset @ cell, cell, periodic, "PSd")
     receiver, sender = (np.ascontiguousarray(column).astype(np.int64) for column in pairs.T)
     whole, shift = offset.astype(np.int64), shift.astype(np.int64)
-    outside = whole.any(axis=1)
+    outside = np.any(whole != 0, axis=1)
     crossing = np.flatnonzero(outside[receiver] | outside[sender])  # usually few
     shift[crossing] += whole[receiver[crossing]] - whole[sender[crossing]]
     return receiver, sender, shift, distance

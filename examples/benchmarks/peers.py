@@ -31,6 +31,7 @@ def equical(model: str) -> tuple[Any, str]:
 
 def mace(_: str) -> tuple[Any, str]:
     """The size of the published "small" models."""
+    os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"  # the e3nn that MACE asks for reads its tables the old way
     import numpy as np
     import torch
     from e3nn.o3 import Irreps
