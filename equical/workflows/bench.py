@@ -25,7 +25,7 @@ from equical.workflows.output import check_structure, open_output, provenance, w
 if TYPE_CHECKING:
     from equical.inference.stats import Stats
 
-__all__ = ["STAGES", "BenchResult", "BenchRow", "bench"]
+__all__ = ["STAGES", "BenchResult", "BenchRow", "bench", "processor_name"]
 
 SIZES = (32, 108, 256, 500)
 TEMPERATURE = 300.0
@@ -265,8 +265,11 @@ def _peak_memory(calculator: EquiCalc, atoms: Atoms, execution: str) -> int | No
 
 def _device_name(calculator: EquiCalc) -> str:
     device = calculator.evaluator.potential.reference_energies.device
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
+
+
+def processor_name() -> str:
+    """What the processor calls itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

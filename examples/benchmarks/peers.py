@@ -13,7 +13,6 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -147,8 +146,10 @@ def main() -> None:
     unknown = sorted(set(interpreters) - set(CODES))
     if unknown:
         parser.error(f"peers are mace, chgnet and sevennet, not {', '.join(unknown)}")
+    from equical.workflows.bench import processor_name
+
     rows = measure(interpreters, options.model, options.threads, options.repeats, options.steps)
-    print(f"Energy, forces and stress of rattled copper in float32, {options.threads} threads, {platform.processor()}")
+    print(f"Energy, forces and stress of rattled copper in float32, {options.threads} threads, {processor_name()},")
     print(f"on {datetime.date.today()}: median of {options.steps} steps, taken in turns (ratio to equical).\n")
     print("| code | " + " | ".join(f"{4 * repeats**3} atoms" for repeats in options.repeats) + " |")
     print("|---" * (1 + len(options.repeats)) + "|")

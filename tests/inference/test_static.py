@@ -60,6 +60,17 @@ def test_one_evaluator_serves_all_structures(kind, backend):
     assert of.stats.evaluations == of.stats.replays == len(make_structures())
 
 
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_single_precision_is_as_good_as_eager(kind):
+    of = evaluator(kind, dtype=torch.float32)
+    for atoms in make_structures().values():
+        found, expected = evaluate(of, atoms), evaluate(EagerEvaluator(of.potential), atoms)
+        for name in ("atom_energies", "forces"):
+            reference = getattr(expected, name)
+            largest = max(1.0, reference.abs().max().item())
+            assert_allclose(getattr(found, name), reference, rtol=0, atol=1e-5 * largest, err_msg=name)
+
+
 def test_a_trajectory_takes_one_capture_and_one_list(copper):
     of = evaluator()
     rng = np.random.default_rng(0)
