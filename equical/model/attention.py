@@ -10,7 +10,8 @@ from equical.model.config import ModelConfig
 from equical.model.degree_scale import scale_degrees
 from equical.model.edges import EdgeFeatures, Edges
 from equical.model.joints import cut, join
-from equical.model.linear import SO2Linear, SO3Linear
+from equical.model.linear import SO3Linear
+from equical.model.mirror_linear import edge_linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import gather, segment_max, segment_sum
 
@@ -44,8 +45,8 @@ class GraphAttention(nn.Module):
         self.alpha_width = config.num_heads * config.alpha_channels
         inputs = width if config.merge == "add" else 2 * width
         extra, signals = self.alpha_width + self.activation.num_scalars, self.activation.num_signals
-        self.so2_linear_1 = SO2Linear(lmax, mmax, inputs, hidden, extra, signals)
-        self.so2_linear_2 = SO2Linear(lmax, mmax, hidden, config.num_heads * config.value_channels)
+        self.so2_linear_1 = edge_linear(config, inputs, hidden, extra, signals)
+        self.so2_linear_2 = edge_linear(config, hidden, config.num_heads * config.value_channels)
         self.alpha_norm = nn.LayerNorm(config.alpha_channels)
         self.alpha_dot = nn.Parameter(torch.empty(config.num_heads, config.alpha_channels))
         nn.init.uniform_(self.alpha_dot, -1 / sqrt(config.alpha_channels), 1 / sqrt(config.alpha_channels))

@@ -43,6 +43,9 @@ class ModelConfig(BaseModel):
     merge: Literal["concat", "add"] = Field(
         "concat", description="how sender and receiver make a message: side by side, or summed (half the width)"
     )
+    mirror: bool = Field(
+        False, description="mirror images have the same energy, exactly; in published networks they have not"
+    )
     edge_activation: Literal["swiglu_s2", "gate"] = Field(
         "swiglu_s2", description="non-linearity inside the attention: product on the sphere, or gates"
     )

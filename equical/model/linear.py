@@ -58,8 +58,7 @@ class SO2Linear(nn.Module):
         self._prepared: tuple[SO2Matrices, tuple[int, ...]] | None = None
         self.weights = nn.ParameterList()
         for m in range(1, mmax + 1):
-            rows, columns = 2 * (lmax + 1 - m) * width, (lmax + 1 - m) * inputs
-            self.weights.append(nn.Parameter(torch.empty(rows, columns).uniform_(-1, 1) / sqrt(2 * columns)))
+            self.weights.append(self._pair_weight(m))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Map coefficients of edges.
@@ -79,8 +78,7 @@ class SO2Linear(nn.Module):
         extra, *axial = cut(mixed, sizes, dim=1)
         pieces = [axial]
         for matrix, pair in zip(pair_matrices, pairs, strict=True):
-            mixed = pair @ matrix.T
-            pieces.append(list(cut(mixed, [mixed.shape[1] // self.signals] * self.signals, dim=1)))
+            pieces.append(self._mix_pair(pair, matrix))
         signals = [join(parts, dim=1).view(count, x.shape[1], self.outputs) for parts in zip(*pieces, strict=True)]
         return extra, *signals
 
@@ -114,6 +112,17 @@ class SO2Linear(nn.Module):
         main = main.view(self.lmax + 1, self.signals, self.outputs, -1).transpose(0, 1).reshape(main.shape)
         rows = torch.cat([extra, main])
         return rows[:, :-1], rows[:, -1]
+
+    def _pair_weight(self, m: int) -> nn.Parameter:
+        """Real over imaginary part of the matrix for +m and −m."""
+        rows = 2 * (self.lmax + 1 - m) * self.signals * self.outputs
+        columns = (self.lmax + 1 - m) * self.inputs
+        return nn.Parameter(torch.empty(rows, columns).uniform_(-1, 1) / sqrt(2 * columns))
+
+    def _mix_pair(self, pair: Tensor, matrix: Tensor) -> list[Tensor]:
+        """Both orders of a pair ``[E, 2·degrees·inputs]`` to ``[E, 2·degrees·outputs]`` of each signal."""
+        mixed = pair @ matrix.T
+        return list(cut(mixed, [mixed.shape[1] // self.signals] * self.signals, dim=1))
 
     def _pair_matrix(self, weight: Tensor) -> Tensor:
         """One real matrix for (+m, −m), rows ordered (signal, ±, degree, channel).

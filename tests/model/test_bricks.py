@@ -7,9 +7,10 @@ from torch import Tensor
 from equical.model.activation import GateActivation, SphereProduct
 from equical.model.feedforward import FeedForward
 from equical.model.linear import SO2Linear, SO3Linear
+from equical.model.mirror_linear import O2Linear
 from equical.model.norm import MergedLayerNorm
 from equical.model.radial import GaussianBasis, polynomial_envelope
-from equical.so3.coefficients import edge_index, edge_size
+from equical.so3.coefficients import edge_degrees, edge_index, edge_size
 from equical.so3.wigner import wigner_blocks
 
 LMAX, MMAX, CHANNELS = 3, 2, 6
@@ -72,6 +73,32 @@ def test_two_signals_are_the_two_halves_of_one() -> None:
     twin_extra, first, second = twin(x)
     torch.testing.assert_close(twin_extra, extra)
     torch.testing.assert_close(torch.cat([first, second], dim=-1), y)
+
+
+def test_mirror_linear_commutes_with_rolls_and_mirrors() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS, dtype=torch.float64)
+    linear = O2Linear(LMAX, MMAX, CHANNELS, 4, extra=3, signals=2).double()
+    positions, degrees = edge_index(LMAX, MMAX), edge_degrees(LMAX, MMAX)
+    orders = [position - degree * (degree + 1) for position, degree in zip(positions, degrees, strict=True)]
+    flip = torch.diag(torch.tensor([-1.0 if m < 0 else 1.0 for m in orders], dtype=torch.float64))
+    for symmetry in (roll(0.7), flip, flip @ roll(-2.1)):
+        extra, *signals = linear(x)
+        turned_extra, *turned = linear(torch.einsum("ab,nbc->nac", symmetry, x))
+        torch.testing.assert_close(turned_extra, extra)
+        for of_turned, of_x in zip(turned, signals, strict=True):
+            torch.testing.assert_close(of_turned, torch.einsum("ab,nbc->nac", symmetry, of_x))
+
+
+def test_mirror_linear_is_the_published_one_without_its_imaginary_part() -> None:
+    torch.manual_seed(0)
+    mirror, published = (brick(LMAX, MMAX, CHANNELS, 4, extra=3, signals=2) for brick in (O2Linear, SO2Linear))
+    published.linear_m0.load_state_dict(mirror.linear_m0.state_dict())
+    with torch.no_grad():
+        for real, both in zip(mirror.weights, published.weights, strict=True):
+            both.copy_(torch.cat([real, torch.zeros_like(real)]))
+    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS)
+    torch.testing.assert_close(mirror(x), published(x))
 
 
 def test_envelope_vanishes_with_two_derivatives_at_the_cutoff() -> None:

@@ -43,6 +43,8 @@ def test_both_sides_get_something_whatever_the_sizes(frames):
     kept, held_out = split_frames(one_large, 0.1, seed=0)
     assert {frame.group for frame in held_out} == {"small"}
     assert len(kept) == 19
+    two_halves = [replace(frame, group=f"half{i // 10}") for i, frame in enumerate(frames)]
+    assert [len(part) for part in split_frames(two_halves, 0.1, seed=0)] == [10, 10]
 
 
 def test_a_single_group_cannot_be_split(frames):
