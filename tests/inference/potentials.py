@@ -8,7 +8,9 @@ from tests.conftest import TINY, random_potential
 SMALL = TINY.model_dump() | {"num_layers": 1, "channels": 4, "ffn_hidden": 4, "lmax": 1, "mmax": 1}
 CONFIGS = {
     "conservative": ModelConfig(**SMALL),
-    "conservative, narrow messages": ModelConfig(**SMALL | {"merge": "add", "message_channels": 4, "repulsion": "zbl", "mirror": True}),
+    "conservative, narrow messages": ModelConfig(
+        **SMALL | {"merge": "add", "message_channels": 4, "repulsion": "zbl", "mirror": True}
+    ),
     "direct": ModelConfig(**SMALL | {"forces": "direct", "lmax": 2, "edge_activation": "gate"}),
     "direct, nearest neighbours": ModelConfig(
         **SMALL | {"forces": "direct", "direct_stress": False, "max_neighbors": 7, "strict_neighbors": False}
