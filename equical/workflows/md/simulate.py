@@ -113,7 +113,9 @@ class Simulation:
 
     def _loop(self, first: int, propagator: Propagator, recorder: Recorder, quiet: bool) -> tuple[int, str]:
         last = self.settings.steps
-        with tqdm(total=last, initial=first, desc=f"md {self.settings.ensemble}", unit="step", disable=quiet or None) as bar:
+        with tqdm(
+            total=last, initial=first, desc=f"md {self.settings.ensemble}", unit="step", disable=quiet or None
+        ) as bar:
             for step in range(first + 1, last + 1):
                 problem = self._advance(step, propagator)
                 if problem:
