@@ -16,7 +16,7 @@ from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
-from equical.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint
+from equical.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint, models_covering
 from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.inference.batch import BatchEvaluator
@@ -217,9 +217,10 @@ class EquiCalc(Calculator):
         uncovered = sorted(set(atoms.numbers.tolist()).difference(self.checkpoint.potential.elements))
         if uncovered:
             missing = ", ".join(chemical_symbols[number] for number in uncovered)
-            raise InputError(
-                f"The model {self.checkpoint.name} does not cover {missing}; it covers {', '.join(self.elements)}."
-            )
+            others = models_covering(atoms.get_chemical_symbols())
+            advice = f" The shipped model {others[0]} covers this structure." if others else ""
+            name, covered = self.checkpoint.name, ", ".join(self.elements)
+            raise InputError(f"The model {name} does not cover {missing}; it covers {covered}.{advice}")
 
 
 def _results(prediction: Prediction, wanted: set[str]) -> dict[str, Any]:

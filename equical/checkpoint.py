@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from equical.model.potential import EnergyKind
 from equical.model.scales import Scales
 
 __all__ = ["CONFIG_FILE", "DEFAULT_MODEL", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
-__all__ += ["shipped_models"]
+__all__ += ["models_covering", "shipped_models"]
 
 DEFAULT_MODEL = "metals-pbe"
 WEIGHTS_FILE = "model.safetensors"
@@ -97,6 +97,13 @@ def shipped_models() -> dict[str, Path]:
         if place.is_dir():
             return {file.parent.name: file.parent for file in sorted(place.glob(f"*/{CONFIG_FILE}"))}
     return {}
+
+
+def models_covering(elements: Iterable[str]) -> list[str]:
+    """Names of the shipped models that were trained for all of these elements (chemical symbols)."""
+    wanted = set(elements)
+    configs = {name: json.loads((folder / CONFIG_FILE).read_text()) for name, folder in shipped_models().items()}
+    return [name for name, config in configs.items() if wanted.issubset(config["elements"])]
 
 
 def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metadata: Mapping[str, Any]) -> None:

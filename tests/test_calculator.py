@@ -308,13 +308,14 @@ def test_direct_models_give_forces_and_stress_of_their_heads(copper):
 # Refusals
 
 
-def refusal(call, *words):
+def refusal(call, *words) -> str:
     with pytest.raises(InputError) as caught:
         call()
     message = str(caught.value)
     assert "\n" not in message
     for word in words:
         assert word in message, message
+    return message
 
 
 def test_elements_that_are_not_covered_are_refused_by_symbol(tiny_calculator):
@@ -325,6 +326,12 @@ def test_elements_that_are_not_covered_are_refused_by_symbol(tiny_calculator):
     refusal(atoms.get_forces, "does not cover")
     atoms.symbols[[0, 2, 3]] = "Cu"
     atoms.get_potential_energy()
+
+
+def test_a_shipped_model_that_covers_the_structure_is_named(tiny_calculator):
+    lithium, helium = Atoms("Li", calculator=tiny_calculator), Atoms("LiHe", calculator=tiny_calculator)
+    refusal(lithium.get_potential_energy, "does not cover Li;", "The shipped model metals-pbe covers this structure.")
+    assert "shipped" not in refusal(helium.get_potential_energy, "does not cover He, Li; it covers")
 
 
 @pytest.mark.parametrize("name", ["energy", "forces", "stress"])

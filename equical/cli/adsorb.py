@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from equical.cli.options import calculator_options, finish, make_calculator, output_options, resume_option
+from equical.cli.options import calculator_options_with, finish, make_calculator, output_options, resume_option
 from equical.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SurfaceSize(click.ParamType):
 @click.option("--fmax", type=float, default=0.03, show_default=True, metavar="EV/Å", help="Largest force to accept.")
 @click.option("--steps", type=int, default=300, show_default=True, help="Most steps of a relaxation.")
 @resume_option
-@calculator_options
+@calculator_options_with("catalysis-rpbe")
 @output_options
 def adsorb(
     adsorbate: str,

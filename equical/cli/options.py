@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "calculator_options",
+    "calculator_options_with",
     "debug_option",
     "finish",
     "make_calculator",
@@ -27,9 +28,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 structure_argument = click.argument("structure", type=click.Path(path_type=Path))
 
-model_option = click.option(
-    "--model", default="metals-pbe", show_default=True, metavar="NAME|DIR", help="A shipped model or a model folder."
-)
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto (a GPU where there is one), cpu or cuda[:N]."
 )
@@ -56,9 +54,15 @@ debug_option = click.option(  # looked for by the group, which reports all error
 )
 
 
-def calculator_options(command: Command) -> Command:
+def calculator_options_with(default_model: str) -> Callable[[Command], Command]:
     """Add ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
-    return model_option(device_option(dtype_option(command)))
+    model_option = click.option(
+        "--model", default=default_model, show_default=True, metavar="NAME|DIR", help="A shipped model or a folder."
+    )
+    return lambda command: model_option(device_option(dtype_option(command)))
+
+
+calculator_options = calculator_options_with("metals-pbe")
 
 
 def output_options(command: Command) -> Command:

@@ -64,7 +64,8 @@ def evaluate_model(
         config: the data set they come from.
         shift_references: fit the difference of the zeros of energy by element, and take it out.
         device: where to compute.
-        max_atoms, max_edges: of one batch.
+        max_atoms: of one batch.
+        max_edges: of one batch.
 
     Raises:
         InputError: an element is not covered.

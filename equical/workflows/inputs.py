@@ -90,7 +90,7 @@ def check_structure(atoms: Atoms) -> None:
 
 
 def resolve_calculator(
-    calculator: BaseCalculator | str | PathLike[str] | None, atoms: Atoms | None = None
+    calculator: BaseCalculator | str | PathLike[str] | None, atoms: Atoms | None = None, default: str | None = None
 ) -> BaseCalculator:
     """The calculator to work with.
 
@@ -99,6 +99,7 @@ def resolve_calculator(
             the calculator attached to ``atoms``, and where there is none, the default model.
         atoms: a structure whose calculator may be used. Results read from a file (``SinglePointCalculator``) do not
             count: they cannot follow moving atoms.
+        default: name of the default model, where it is not that of ``EquiCalc``.
 
     Raises:
         InputError: what was given is no calculator, or names no model.
@@ -110,7 +111,8 @@ def resolve_calculator(
     if calculator is None or isinstance(calculator, str | PathLike):
         from equical.calculator import EquiCalc
 
-        return EquiCalc() if calculator is None else EquiCalc(calculator)
+        model = default if calculator is None else calculator
+        return EquiCalc() if model is None else EquiCalc(model)
     if not hasattr(calculator, "get_property"):
         raise InputError(f"expected an ASE calculator or the name of a model, got {type(calculator).__name__}")
     return calculator

@@ -34,6 +34,7 @@ from equical.workflows.relax import RelaxSettings
 
 __all__ = ["adsorption_energy"]
 
+DEFAULT_MODEL = "catalysis-rpbe"
 BULK_FMAX = 0.005
 """eV/Å. A strained bulk would strain every slab cut from it."""
 
@@ -63,7 +64,7 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
         slab: slab with its vacuum along the third lattice vector, a structure file, or how to cut one from a crystal.
         adsorbate: a name, or what :func:`adsorbate` made of a molecule.
         calculator: any ASE calculator, the name or folder of a model, or None for the calculator of ``slab`` and,
-            without one, the default model.
+            without one, the model ``catalysis-rpbe``.
         reference: gas molecules that make the adsorbate, such as ``"1/2 O2"``; see :func:`reference_for`.
         sites: kinds or names of sites to try (``["hollow"]``, ``["fcc", "top-Pt"]``); None for all.
         azimuths: degrees. Directions to try for adsorbates that are not upright.
@@ -166,7 +167,7 @@ def _plan(
     if not isinstance(slab, SlabFromBulk):
         read = slab if isinstance(slab, Atoms) else read_structure(slab)
         given = freeze_bottom(standard_slab(read), freeze)
-    calculator = resolve_calculator(calculator, slab if isinstance(slab, Atoms) else None)
+    calculator = resolve_calculator(calculator, slab if isinstance(slab, Atoms) else None, DEFAULT_MODEL)
     energy_kind = getattr(calculator, "energy_kind", "total")
     if energy_kind == "adsorption":
         if reference is not None:
