@@ -2,10 +2,19 @@
 
     python .ci/benchmarks/published.py v2-31m                         # equical alone
     python .ci/benchmarks/published.py v2-31m --peer PYTHON           # and fairchem-core 1.10 in another environment
-    python .ci/benchmarks/published.py v3-30m --peer PYTHON --peer-path CHECKOUT   # the EquiformerV3 repository
+    python .ci/benchmarks/published.py v3-30m --peer PYTHON --peer-path CHECKOUT   # and the EquiformerV3 code
 
-Both get the same random weights and the same 32 atoms of copper. Each runs in a process of its own, one after the
-other, so that peak memory is its own; the table says the median of several calls after one to warm up.
+Both get the same random weights and the same 32 atoms of copper, and must find the same energy and forces. Each runs
+in a process of its own, one after the other, so that peak memory is its own; the table says the median of several
+calls after one to warm up. A call is neighbours, energy and forces, for V3 also stress.
+
+The environment of the peer. fairchem-core 1.10 asks for torch 2.4; on a CPU it runs with the torch that equical has:
+
+    pip install torch torch_geometric e3nn numba lmdb hydra-core omegaconf orjson submitit wandb tensorboard ase \\
+        huggingface_hub && pip install --no-deps fairchem-core==1.10.0
+
+CHECKOUT is a folder that holds ``experimental/models/equiformer_v3`` of the EquiformerV3 repository (also in the
+package equiformer-v3 0.0.3 on PyPI, as ``equiformer_v3/experimental``; unpack it, no need to install it).
 """
 
 import argparse
@@ -18,7 +27,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 V2 = {
@@ -103,34 +115,42 @@ def run_equical(checkpoint: Path, size: str, repeats: int) -> dict[str, Any]:
 
 
 def run_peer(checkpoint: Path, size: str, repeats: int) -> dict[str, Any]:
-    """The published code, in an environment that has it."""
-    import fairchem.core
+    """The published code, in an environment that has it, as its own calculator calls it."""
     import torch
+    import torch_geometric
+
+    # Imported by the published files and not called by these two models: a compiled package less to build.
+    sys.modules.setdefault("torch_scatter", ModuleType("torch_scatter")).scatter = torch_geometric.utils.scatter
+    import fairchem.core
     from fairchem.core.common.registry import registry
-    from fairchem.core.common.utils import setup_imports
     from fairchem.core.datasets import data_list_collater
     from fairchem.core.preprocessing import AtomsToGraphs
 
-    setup_imports()
-    if size.startswith("v3"):
-        import experimental.models.equiformer_v3.equiformer_v3  # noqa: F401 (registers its model)
-    content = torch.load(checkpoint, weights_only=True)
     name, arguments = SIZES[size]
+    folder = "fairchem.core.models.equiformer_v2" if name == "equiformer_v2" else "experimental.models.equiformer_v3"
+    import_module(f"{folder}.{name}" if name == "equiformer_v3" else folder)  # registers its model
     model = registry.get_model_class(name)(**arguments).eval()
-    state = {key.removeprefix("module."): value for key, value in content["state_dict"].items()}
-    shapes = dict(model.named_parameters())
-    model.load_state_dict({key: value.reshape(shapes[key].shape) for key, value in state.items()}, strict=False)
-    graph = AtomsToGraphs(r_edges=False, r_pbc=True, r_energy=False, r_forces=False).convert(copper())
-    batch = data_list_collater([graph], otf_graph=True)
+    load_by_name(model, torch.load(checkpoint, weights_only=True)["state_dict"])
+    convert = AtomsToGraphs(r_edges=False, r_pbc=True, r_energy=False, r_forces=False).convert
+    atoms = copper()
 
     def evaluate() -> dict[str, Any]:
-        output = model(batch.clone())
-        output = {key: value.detach() for key, value in output.items()}  # the published code keeps its graph
+        # Without gradients if the forces are direct; fairchem-core then turns them on again inside.
+        with torch.set_grad_enabled(not size.startswith("v2")):
+            output = model(data_list_collater([convert(atoms)], otf_graph=True))
+        output = {key: value.detach() for key, value in output.items()}
         return {"energy": output["energy"].item(), "largest_force": output["forces"].abs().max().item()}
 
-    return {"code": f"fairchem-core {fairchem.core.__version__}, torch {torch.__version__}"} | measure(
-        evaluate, repeats
-    )
+    code = f"{'EquiformerV3, ' if name == 'equiformer_v3' else ''}fairchem-core {fairchem.core.__version__}"
+    return {"code": f"{code}, torch {torch.__version__}"} | measure(evaluate, repeats)
+
+
+def load_by_name(model: Any, weights: dict[str, Any]) -> None:
+    """Every parameter from the file, derived buffers as the model made them."""
+    shapes = dict(model.named_parameters())
+    found = {key.removeprefix("module."): value for key, value in weights.items()}
+    assert found.keys() == shapes.keys(), sorted(found.keys() ^ shapes.keys())
+    model.load_state_dict({key: value.reshape(shapes[key].shape) for key, value in found.items()}, strict=False)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -138,7 +158,22 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         numbers = f"{row['seconds']:.2f} | {row['peak_gb']:.2f} | {row['energy']:.6f} | {row['largest_force']:.6f}"
         lines.append(f"| {row['code']} | {numbers} |")
+    if len(rows) > 1:
+        ours, theirs = rows
+        ratios = [theirs[key] / ours[key] for key in ("seconds", "peak_gb")]
+        differences = [abs(ours[key] / theirs[key] - 1) for key in ("energy", "largest_force")]
+        lines.append(f"\n{ratios[0]:.1f} times as fast, {1 / ratios[1]:.2f} of the memory; relative differences: ")
+        lines[-1] += f"energy {differences[0]:.0e}, largest force {differences[1]:.0e}"
     return "\n".join(lines)
+
+
+def machine() -> str:
+    """When and where: date, processor, threads."""
+    import torch
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return f"{date.today()}, {model}, {torch.get_num_threads()} threads, float32"
 
 
 def main() -> None:
@@ -173,7 +208,7 @@ def main() -> None:
             path = {"PYTHONPATH": arguments.peer_path} if code == "peer" and arguments.peer_path else {}
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | path)
             rows.append(json.loads(output.stdout.splitlines()[-1]))
-    print(table(rows))
+    print(f"{arguments.size}, 32 Cu atoms, {machine()}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":
