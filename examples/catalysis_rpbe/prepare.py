@@ -3,6 +3,8 @@
     python examples/catalysis_rpbe/prepare.py train.extxyz.gz catalysis-data/
 
 The bare slabs are independent of each other, so any of them may be held out; of a relaxation all frames or none.
+What is held out is written once more, with the bare slabs and molecules that adsorption energies need, as
+``validation.extxyz.gz``, which errors.py reads.
 """
 
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from ase import Atoms
 from ase.io import read, write
+from errors import surface_of
 
 HELD_BACK = 8
 """One relaxation of every so many is kept out of the training, and so is one slab."""
@@ -42,6 +45,24 @@ def main(source: str, folder: str) -> None:
     for name, images in parts.items():
         write(target / f"{name}.extxyz", images)
         print(f"{name}: {len(images)} frames of {len({atoms.info['src'] for atoms in images})} sources")
+    write(target / "validation.extxyz.gz", validation(parts))
+
+
+def validation(parts: dict[str, list[Atoms]]) -> list[Atoms]:
+    """Frames held out, and the bare slabs of held-out relaxations and the molecules, marked in ``info["part"]``."""
+    surfaces = {surface_of(atoms.info["src"]) for atoms in parts["relaxations-held-back"]}
+    bare = [atoms for atoms in parts["relaxations"] if atoms.info["src"] in {f"{name}_slab.traj" for name in surfaces}]
+    molecules = [atoms for atoms in parts["gas"] if atoms.info["src"] in ("gas_h2.traj", "gas_h2o.traj")]
+    marked = []
+    for part, images in (
+        ("relaxation", parts["relaxations-held-back"]),
+        ("slab", parts["slabs-held-back"]),
+        ("reference", bare + molecules),
+    ):
+        for atoms in images:
+            atoms.info["part"] = part
+            marked.append(atoms)
+    return marked
 
 
 if __name__ == "__main__":
