@@ -123,10 +123,10 @@ def _print_result(result: RelaxResult) -> None:
     rows = {
         "energy": f"{result.energy:.4f} eV  ({result.energy / len(atoms):.4f} eV/atom; "
         f"{result.energy - result.energies[0]:+.4f} eV since the start)",
-        "largest force": f"{result.max_force:.4f} eV/Å  (to accept: {settings.fmax:g})",
+        "largest force": f"{result.max_force:.2g} eV/Å  (to accept: {settings.fmax:g})",
     }
     if result.max_stress is not None:
-        rows["largest stress"] = f"{result.max_stress:.4f} GPa  (to accept: {settings.smax:g})"
+        rows["largest stress"] = f"{result.max_stress:.2g} GPa  (to accept: {settings.smax:g})"
         lengths, angles = atoms.cell.lengths(), atoms.cell.angles()
         rows["cell"] = " ".join(f"{x:.4f}" for x in lengths) + " Å, " + " ".join(f"{x:.2f}" for x in angles) + "°"
     if result.space_group_before or result.space_group_after:
