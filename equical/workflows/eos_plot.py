@@ -47,6 +47,6 @@ def plot_eos(result: EosResult, path: Path) -> None:
     energy_axes.legend(frameon=False)
     residual_axes.axhline(0, color="C1", linewidth=1)
     residual_axes.set_xlabel("volume (Å³/atom)")
-    residual_axes.set_ylabel("misfit (meV/atom)")
+    residual_axes.set_ylabel("misfit\n(meV/atom)")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)
