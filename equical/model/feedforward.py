@@ -3,14 +3,21 @@
 import torch
 from torch import Tensor, nn
 
+from equical.model.joints import cut
 from equical.model.linear import SO3Linear, add_invariants
+from equical.model.sphere_product import sphere_product
 from equical.so3.sphere_grid import sphere_grid
 
 __all__ = ["FeedForward"]
 
 
 class FeedForward(nn.Module):
-    """Point-wise SwiGLU on a grid around each atom, next to a SwiGLU of its invariants (EquiformerV3)."""
+    """Point-wise SwiGLU on a grid around each atom, next to a SwiGLU of its invariants (EquiformerV3).
+
+    A linear map of channels is the same on coefficients and on grid values, which are several times as many. So both
+    linear layers of the grid and its gate, one number for each atom and channel, act on coefficients; what remains on
+    the grid is a product.
+    """
 
     to_grid: Tensor
     from_grid: Tensor
@@ -32,8 +39,7 @@ class FeedForward(nn.Module):
         invariants = x[:, 0]
         first, second = self.scalar_linear(invariants).chunk(2, dim=-1)
         gate = torch.sigmoid(self.gate_linear(invariants))
-        signal = torch.matmul(self.to_grid, self.so3_linear_1(x))
-        left, right = self.grid_linear_1(signal).chunk(2, dim=-1)
-        signal = self.grid_linear_2(left * gate[:, None, :] * right)
-        y = add_invariants(torch.matmul(self.from_grid, signal), nn.functional.silu(first) * second)
-        return self.so3_linear_2(y)
+        pair = self.grid_linear_1(self.so3_linear_1(x))
+        left, right = cut(pair, [pair.shape[-1] // 2] * 2, dim=-1)
+        y = sphere_product(left, right, self.to_grid, self.from_grid) * gate[:, None, :]
+        return self.so3_linear_2(add_invariants(self.grid_linear_2(y), nn.functional.silu(first) * second))

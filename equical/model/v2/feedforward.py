@@ -11,7 +11,11 @@ __all__ = ["EnergyHead", "FeedForward"]
 
 
 class FeedForward(nn.Module):
-    """A three-layer network at each point of a grid; degree zero of the result comes from the invariants alone."""
+    """A three-layer network at each point of a grid; degree zero of the result comes from the invariants alone.
+
+    The first and the last layer have no non-linearity between them and the grid, so they act on coefficients, which are
+    fewer than grid values.
+    """
 
     to_grid: Tensor
     from_grid: Tensor
@@ -32,10 +36,10 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
         silu = nn.functional.silu
-        signal = torch.matmul(self.to_grid, self.so3_linear_1(x))
-        signal = self.grid_linear_3(silu(self.grid_linear_2(silu(self.grid_linear_1(signal)))))
+        signal = torch.matmul(self.to_grid, self.grid_linear_1(self.so3_linear_1(x)))
+        signal = torch.matmul(self.from_grid, silu(self.grid_linear_2(silu(signal))))
         invariants = silu(self.scalar_linear(x[:, :1]))
-        return self.so3_linear_2(torch.cat([invariants, torch.matmul(self.from_grid, signal)], dim=1))
+        return self.so3_linear_2(torch.cat([invariants, self.grid_linear_3(signal)], dim=1))
 
 
 class EnergyHead(FeedForward):
