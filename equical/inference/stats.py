@@ -22,7 +22,8 @@ class Stats:
         overflows: evaluations repeated because there were more edges than the buffers had room for.
         fallbacks: 1 once the evaluator has given up on static buffers and gone over to eager execution.
         list_rebuilds: neighbour lists made; all other evaluations kept the list of the one before.
-        atom_fill, edge_fill: how full the buffers were, the mean over replays; what is missing to 1 is padding.
+        atom_fill: how full of atoms the buffers were, the mean over replays; what is missing to 1 is padding.
+        edge_fill: the same for edges.
         seconds: time spent in each stage, in total. Stages are ``neighbors``, ``inputs`` (to the device), ``network``
             (and waiting for it), ``capture``, and ``check`` (comparing what was captured with eager execution).
     """

@@ -49,7 +49,12 @@ class StageConfig(Section):
     Attributes:
         name: for reports.
         model: changes of the model's heads, ``forces: direct`` or ``forces: gradient``.
-        loss, denoising, optimizer, schedule, batch, limits: settings.
+        loss: its terms and their weights.
+        denoising: DeNS, off by default.
+        optimizer: learning rate, averages of the weights, parts that stay as they are.
+        schedule: of the learning rate.
+        batch: size of a step.
+        limits: when the stage ends.
         checkpoint_activations: compute activations again in the backward pass instead of keeping them: half the
             memory or less for about a third more time.
     """

@@ -31,7 +31,8 @@ class EvaluationResult:
             names.
         by_group: the same for each group (trajectory) of more than one structure, or each data set without groups.
         by_element: errors of forces on each element.
-        structures, atoms: how many.
+        structures: how many.
+        atoms: how many, in all structures.
         shift: eV for each atomic number added to the model's energies to bring it onto the data's zero; None if not
             asked for.
         comparison: labels and predictions.

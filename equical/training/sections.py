@@ -112,7 +112,13 @@ class LossTermConfig(Section):
 
 
 class EnergyLossConfig(LossTermConfig):
-    """|ΔE| per atom in eV: ``l1``, or ``huber``, quadratic below ``delta`` (eV per atom)."""
+    """|ΔE| per atom in eV.
+
+    Attributes:
+        weight: of this term.
+        kind: ``l1``, or ``huber``, which is quadratic below ``delta``.
+        delta: eV per atom.
+    """
 
     weight: float = Field(default=5.0, ge=0)
     kind: Literal["l1", "huber"] = "l1"
@@ -120,7 +126,14 @@ class EnergyLossConfig(LossTermConfig):
 
 
 class ForcesLossConfig(LossTermConfig):
-    """Mean over atoms of ‖ΔF‖ in eV/Å (L2-MAE), or of its Huber form below ``delta``; fixed atoms can be left out."""
+    """Mean over atoms of ‖ΔF‖ in eV/Å.
+
+    Attributes:
+        weight: of this term.
+        kind: ``l2mae``, or ``huber``, which is quadratic below ``delta``.
+        delta: eV/Å.
+        skip_fixed: leave out atoms that were held fixed.
+    """
 
     weight: float = Field(default=20.0, ge=0)
     kind: Literal["l2mae", "huber"] = "l2mae"
@@ -129,13 +142,23 @@ class ForcesLossConfig(LossTermConfig):
 
 
 class StressLossConfig(LossTermConfig):
-    """Mean over structures of ‖Δσ‖ (Frobenius norm, eV/Å³)."""
+    """Mean over structures of ‖Δσ‖ (Frobenius norm, eV/Å³).
+
+    Attributes:
+        weight: of this term.
+    """
 
     weight: float = Field(default=50.0, ge=0)
 
 
 class LossConfig(Section):
-    """Weighted sum of terms in physical units."""
+    """Weighted sum of terms in physical units.
+
+    Attributes:
+        energy: of the structure, per atom.
+        forces: on the atoms.
+        stress: of structures that have one.
+    """
 
     energy: EnergyLossConfig = EnergyLossConfig()
     forces: ForcesLossConfig = ForcesLossConfig()
@@ -146,7 +169,11 @@ class OptimizerConfig(Section):
     """AdamW. Weight decay acts on matrices only, never on biases, norms and embeddings.
 
     Attributes:
-        learning_rate, weight_decay, beta1, beta2, epsilon: as in AdamW.
+        learning_rate: highest of the schedule.
+        weight_decay: as in AdamW, as the next three.
+        beta1: of the average gradient.
+        beta2: of the average squared gradient.
+        epsilon: added to its root.
         clip_norm: longest gradient; longer ones are shortened.
         ema_decay: of the averaged weights, which are evaluated and saved; ``null``: no average.
         backbone_rate: factor on the learning rate of everything but the heads.
@@ -206,7 +233,14 @@ class DenoisingConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """Linear warm-up from ``warmup_start``, then cosine (or constant) down to ``final``, as factors on the rate."""
+    """Linear warm-up, then a cosine, or constant; all as factors on the learning rate.
+
+    Attributes:
+        kind: what follows the warm-up.
+        warmup_steps: how long it takes.
+        warmup_start: factor at the first step.
+        final: factor at the end of the cosine.
+    """
 
     kind: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(default=100, ge=0)
@@ -215,7 +249,12 @@ class ScheduleConfig(Section):
 
 
 class BatchConfig(Section):
-    """Budget of one optimiser step, shared by all processes: structures are added while both limits hold."""
+    """Budget of one optimiser step, shared by all processes: structures are added while both limits hold.
+
+    Attributes:
+        max_atoms: of all structures together.
+        max_edges: pairs within the cutoff, in both directions.
+    """
 
     max_atoms: int = Field(default=400, ge=1)
     max_edges: int = Field(default=20000, ge=1)
@@ -224,7 +263,11 @@ class BatchConfig(Section):
 class LimitsConfig(Section):
     """When to stop: whichever limit is met first. The cosine ends where the first limit ends.
 
-    ``patience``: stop after this many evaluations without a better one.
+    Attributes:
+        max_steps: of the optimiser, in this stage.
+        max_epochs: passes over the data.
+        max_minutes: of this stage, evaluations included.
+        patience: evaluations without a better one.
     """
 
     max_steps: int | None = Field(default=None, ge=1)
@@ -240,7 +283,14 @@ class LimitsConfig(Section):
 
 
 class OutputConfig(Section):
-    """Where and how often things are written."""
+    """Where and how often things are written.
+
+    Attributes:
+        directory: the folder, which ``--output`` overrides; relative to the YAML file.
+        log_every: steps between rows of ``training.csv``.
+        checkpoint_minutes: between states to resume from.
+        tensorboard: also write its event files (needs ``equical[train]``).
+    """
 
     directory: Path | None = None
     log_every: int = Field(default=20, ge=1)
