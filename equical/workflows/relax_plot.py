@@ -26,7 +26,8 @@ def plot_relaxation(result: RelaxResult, path: Path) -> None:
         (result.max_forces, result.settings.fmax, "largest force (eV/Å)")
     ]
     if result.max_stresses is not None:
-        residuals.append((result.max_stresses, result.settings.smax, "stress to lose (GPa)"))
+        what = "stress off target" if result.settings.pressure else "largest stress"
+        residuals.append((result.max_stresses, result.settings.smax, f"{what} (GPa)"))
     figure = Figure(figsize=(6, 2.2 * (1 + len(residuals))), layout="constrained")
     panels = figure.subplots(1 + len(residuals), 1, sharex=True)
     to_final = 1000 * (result.enthalpies - result.enthalpies[-1]) / len(result.atoms)
