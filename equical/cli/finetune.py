@@ -11,6 +11,10 @@ from equical.cli.data_options import data_config, data_values, label_options
 from equical.cli.options import device_option, output_options, resume_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from equical.training.audit import Finding
+    from equical.training.dataset import Frame
     from equical.training.prepare import Prepared
 
 
@@ -51,7 +55,15 @@ def finetune(output: Path | None, overwrite: bool, quiet: bool, resume: bool, **
     config = parse_config(configuration(**options), name="finetune")
     if output is None:
         output = Path(f"finetune-{options['data'][0].name.split('.')[0]}")
-    run_training(config, output, "", overwrite=overwrite, quiet=quiet, resume=resume, examine=_check_split(say))
+    run_training(
+        config,
+        output,
+        "",
+        overwrite=overwrite,
+        quiet=quiet,
+        resume=resume,
+        examine=_check_split(options["skip_check"], say),
+    )
 
 
 def configuration(
@@ -105,30 +117,63 @@ def configuration(
 def _check_data(options: dict[str, Any], say: Any) -> None:
     """Print what is wrong with the data; stop if training would go wrong."""
     from equical.cli.data import against_model, summary
-    from equical.errors import InputError
     from equical.training.audit import audit_data
 
     keys = [options[name] for name in ("energy_key", "forces_key", "stress_key", "group_key")]
     frames, findings = audit_data(data_config(list(options["data"]), *keys))
     say(summary(frames))
     if frames and not options["new_elements"]:
+        _check_elements(frames, options["model"])
         findings += against_model(frames, options["model"])
-    for finding in findings:
-        say(finding.line())
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors and not options.pop("skip_check", False):
+    _judge(findings, options["skip_check"], say)
+
+
+def _check_elements(frames: Sequence[Frame], model: str) -> None:
+    """Refuse elements that the starting model was not trained for.
+
+    Raises:
+        InputError: there are such elements.
+    """
+    from ase.data import chemical_symbols
+
+    from equical.checkpoint import load_checkpoint, models_covering
+    from equical.errors import InputError
+
+    present = {chemical_symbols[z] for frame in frames for z in frame.atoms.numbers}
+    known = [chemical_symbols[z] for z in load_checkpoint(model).potential.elements]
+    new = sorted(present.difference(known))
+    if new:
+        others = models_covering(present)
+        advice = f"start from {' or '.join(others)}" if others else "start from a model that covers them"
         raise InputError(
-            f"the data are not fit for training: {errors[0].message}. {errors[0].advice}; or go on with --skip-check"
+            f"the data hold {', '.join(new)}, which {model} does not cover (it covers {', '.join(known)}): its weights "
+            f"for new elements are random. {advice[0].upper()}{advice[1:]}, or train them anyway with --new-elements"
         )
 
 
-def _check_split(say: Any) -> Any:
+def _check_split(skip_check: bool, say: Any) -> Any:
     """A look at the two sides of the split before training starts."""
 
     def examine(prepared: Prepared) -> None:
         from equical.training.audit import audit_split
 
-        for finding in audit_split(*prepared.frames):
-            say(finding.line())
+        _judge(audit_split(*prepared.frames), skip_check, say)
 
     return examine
+
+
+def _judge(findings: Sequence[Finding], skip_check: bool, say: Any) -> None:
+    """Print findings; stop at errors unless they are to be ignored.
+
+    Raises:
+        InputError: training would go wrong.
+    """
+    from equical.errors import InputError
+
+    for finding in findings:
+        say(finding.line())
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors and not skip_check:
+        raise InputError(
+            f"the data are not fit for training: {errors[0].message}. {errors[0].advice}; or go on with --skip-check"
+        )

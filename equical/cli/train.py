@@ -74,8 +74,8 @@ def run_training(
         assert folder is not None
         with _nothing_left_behind(folder):
             prepared = prepare(config, show)
-        if examine is not None and world.speaks:
-            examine(prepared)
+            if examine is not None and world.speaks:
+                examine(prepared)
         if world.speaks:
             _write_split(prepared, folder)
         with _ProgressBar(disable=quiet or not world.speaks) as bar:
@@ -135,9 +135,13 @@ def _write_results(result: TrainResult) -> None:
 def _summarise(result: TrainResult, show: object) -> None:
     assert callable(show)
     for name, errors in result.by_dataset.items():
-        force = f", F {errors['forces_mae_meV_per_A']:.2f} meV/Å MAE" if "forces_mae_meV_per_A" in errors else ""
-        show(f"  {name}: E {errors['energy_rmse_meV_per_atom']:.2f} meV/atom RMSE{force}")
+        force = ""
+        if "forces_mae_meV_per_A" in errors:
+            force = f", F MAE {errors['forces_mae_meV_per_A']:.2f}, RMSE {errors['forces_rmse_meV_per_A']:.2f} meV/Å"
+        show(f"  {name}: E RMSE {errors['energy_rmse_meV_per_atom']:.2f} meV/atom{force}")
     show(f"best model (step {result.best_step}): {result.folder / 'model'}")
+    if result.best_step == 0 and result.steps > 0:
+        show("no step was better than the starting model, which is what was kept; lower the learning rate, or add data")
     if not result.finished:
         show("stopped before the end; the same command with --resume goes on")
 

@@ -329,8 +329,9 @@ def _group_name(atoms: Atoms, config: DataConfig, origin: str) -> str:
         return f"{config.label}/{atoms.get_chemical_formula()}"
     value = _find(atoms, config.group_key)
     if value is None:
-        known = ", ".join(atoms.info) or "none here"
-        raise InputError(f"{origin}: no `{config.group_key}` in its info; set group_key to one of: {known}")
+        known = ", ".join(atoms.info)
+        advice = f"set group_key to one of: {known}" if known else "leave out group_key, as there are no keys here"
+        raise InputError(f"{origin}: no `{config.group_key}` in its info; {advice}")
     return f"{config.label}/{value}"
 
 

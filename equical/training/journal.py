@@ -75,7 +75,7 @@ class Journal:
 
     Args:
         folder: for ``training.csv``, ``validation.csv`` and, if wanted, ``tensorboard/``.
-        until: step up to which earlier rows are kept; 0 for a new run.
+        until: step up to which earlier rows are kept; None for a new run.
         report: receives lines for the user.
         bar: receives the share of the run that is done and a short status.
         tensorboard: also write event files.
@@ -85,7 +85,7 @@ class Journal:
     def __init__(
         self,
         folder: Path,
-        until: int,
+        until: int | None,
         report: Callable[[str], None],
         bar: Callable[[float, str], None],
         *,

@@ -198,7 +198,7 @@ def _elements_of(config: TrainConfig, base: Potential, samples: Sequence[Sample]
         InputError: the data have elements that the starting model was not trained for, unless that is wanted.
     """
     if not config.new_elements:
-        advice = "its weights for a new element are random; to train them anyway, allow new elements"
+        advice = "its weights for a new element are random; to train them anyway, set new_elements (--new-elements)"
         _check_coverage(base.elements, samples, advice)
         return list(base.elements)
     present = {z for sample in samples for z in sample.graph.numbers.tolist()}

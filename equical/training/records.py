@@ -17,13 +17,13 @@ class CsvTable:
 
     Args:
         path: the file.
-        until: when resuming, keep only rows up to this step; 0 starts an empty table.
+        until: when resuming, keep only rows up to this step; None starts an empty table.
     """
 
-    def __init__(self, path: Path, until: int = 0):
+    def __init__(self, path: Path, until: int | None = None):
         self.path = path
         self.columns: list[str] = []
-        kept = len([row for row in read_table(path) if row["step"] <= until]) if until else 0
+        kept = len([row for row in read_table(path) if row["step"] <= until]) if until is not None else 0
         if kept:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: kept + 1]
             self.columns = lines[0].strip().split(",")

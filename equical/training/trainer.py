@@ -112,7 +112,7 @@ class Trainer:
             self.progress = Progress(**state["progress"])
         self.journal = Journal(
             self.folder,
-            self.progress.step,
+            None if state is None else self.progress.step,
             self.report,
             self.bar,
             tensorboard=self.config.output.tensorboard,
@@ -161,18 +161,18 @@ class Trainer:
         self.best = {}
         self.progress.evaluated_step = -1
         if self.progress.step == 0 and self.prepared.baseline is not None:
-            self._compare_with_baseline(self.prepared.baseline)
+            self._compare_with_baseline(self._validate(), self.prepared.baseline)
         self._save()
 
-    def _compare_with_baseline(self, baseline: dict[str, float]) -> None:
+    def _compare_with_baseline(self, errors: dict[str, float], baseline: dict[str, float]) -> None:
         """Before the first step a fine-tuned model must be as good as the model it starts from.
 
         Raises:
             InputError: it is not, although it computes forces in the same way.
         """
-        errors = error_summary(self._evaluate().comparison)
-        self.journal.say(validation_line(self.progress, float("nan"), errors).replace("validation loss nan", "step 0"))
         same_heads = self.stage.potential.config.conservative == self.prepared.potential.config.conservative
+        if not same_heads:
+            self.journal.say("forces come from other heads than the starting model's, so their error starts afresh")
         for key in ("energy_rmse_meV_per_atom", "forces_mae_meV_per_A"):
             if key not in errors or (not same_heads and key.startswith("forces")):
                 continue
@@ -288,8 +288,8 @@ class Trainer:
         self.journal.add_training(row, (progress.stage + share) / len(self.plan))
         self.window.clear()
 
-    def _validate(self) -> None:
-        """Evaluate the averaged weights; keep and save them if they are the best so far."""
+    def _validate(self) -> dict[str, float]:
+        """Evaluate the averaged weights; keep and save them if they are the best so far. Returns their errors."""
         self.window.check(self.progress, self.state_file)
         progress = self.progress
         with self.stage.average.applied():
@@ -304,6 +304,7 @@ class Trainer:
                 self.best = {"weights": self.stage.averaged_weights()}
                 self._export("model", errors)
         self.journal.say(validation_line(progress, evaluation.loss, errors))
+        return errors
 
     def _evaluate(self) -> Evaluation:
         batch = self.stage.config.batch

@@ -36,7 +36,7 @@ def test_the_guard_rails_speak_before_the_first_step(path, tmp_path, tiny_model)
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert lines[0].startswith("12 frames of 4–4 atoms in 6 groups; Ni, Cu; energies in all")
-    order = ["shift of reference energies", "starting model on these data", "step 0: ", "validation loss"]
+    order = ["shift of reference energies", "starting model on these data", "step      0  validation loss", "step      1"]
     places = [next(i for i, line in enumerate(lines) if text in line) for text in order]
     assert places == sorted(places)
     assert "2·noise" in done.output
@@ -82,6 +82,26 @@ def test_data_that_would_spoil_the_training_stop_it(path, tmp_path, tiny_model):
     assert not (tmp_path / "out").exists()
 
 
+def test_validation_frames_that_were_trained_on_stop_it(path, tmp_path, tiny_model):
+    done = run("--model", tiny_model, "--data", path, "--valid", path, "--output", "out", *BRIEF)
+    assert done.exit_code == 1
+    assert "12 of 12 validation frames are also training frames. Remove the copies" in done.output
+    assert not (tmp_path / "out").exists()
+    done = run("--model", tiny_model, "--data", path, "--valid", path, "--output", "out", *BRIEF, "--skip-check")
+    assert done.exit_code == 0, done.output
+
+
+def test_the_starting_model_is_kept_where_training_only_makes_it_worse(path, tmp_path, tiny_model):
+    options = ["--learning-rate", "10", "--no-denoising", "--group-key", "run"]
+    done = run("--model", tiny_model, "--data", path, "--output", "out", *options, *BRIEF)
+    assert done.exit_code == 0, done.output
+    assert "best model (step 0)" in done.output
+    assert "no step was better than the starting model, which is what was kept" in done.output
+    kept, before = (load_checkpoint(folder).potential.network for folder in (tmp_path / "out" / "model", tiny_model))
+    for a, b in zip(kept.parameters(), before.parameters(), strict=True):
+        assert (a == b).all()
+
+
 def test_keys_are_those_of_the_data(path, tmp_path, tiny_model):
     path.write_text(path.read_text().replace("energy=", "E_dft=").replace(":forces:", ":f_dft:"))
     done = run("--model", tiny_model, "--data", path, *BRIEF)
@@ -100,6 +120,7 @@ def test_new_elements_are_refused(path, tiny_model):
     write(path, images)
     done = run("--model", tiny_model, "--data", path, *BRIEF)
     assert done.exit_code == 1
-    assert "does not cover Au" in done.output
+    assert "hold Au, which" in done.output
+    assert "--new-elements" in done.output
     done = run("--model", tiny_model, "--data", path, "--new-elements", *BRIEF, "--overwrite")
     assert done.exit_code == 0, done.output

@@ -1,6 +1,7 @@
 """``equical train`` as its users meet it."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -22,7 +23,15 @@ def config(tmp_path, monkeypatch):
     settings = values(write_copper(tmp_path, 12))
     settings["data"][0]["paths"] = "copper.extxyz"
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(settings))
+    write_broken(tmp_path)
     return tmp_path / "small.yaml"
+
+
+def write_broken(folder):
+    """A single structure; the same with an energy that is no number; and with two components of each force."""
+    text = write_copper(folder, 1, "single.extxyz").read_text()
+    (folder / "nan.extxyz").write_text(re.sub(r"energy=\S+", "energy=nan", text))
+    (folder / "pairs.extxyz").write_text(text.replace("forces:R:3", "forces:R:2:third:R:1"))
 
 
 def test_everything_lands_in_one_folder(config, tmp_path):
@@ -72,6 +81,9 @@ def test_results_are_not_overwritten_silently(config, tmp_path):
         ({"trainig": {}}, "small.yaml: unknown key `trainig`; did you mean `training`?"),
         ({"model": None, "start_from": "no-such-model"}, "no-such-model"),
         ({"device": "abacus"}, "device 'abacus' cannot be used here"),
+        ({"data": [{"paths": "single.extxyz"}]}, "is one group of 1 frame(s) and cannot be split; give validation"),
+        ({"data": [{"paths": "nan.extxyz"}]}, "nan.extxyz, frame 0: `energy` holds values that are not finite"),
+        ({"data": [{"paths": "pairs.extxyz"}]}, "frame 0: forces have the shape (4, 2); 4 atoms need (4, 3)"),
     ],
 )
 def test_each_mistake_is_one_line_and_leaves_nothing_behind(config, tmp_path, change, complaint):

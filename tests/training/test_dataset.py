@@ -82,7 +82,7 @@ def test_forces_and_stress_may_be_absent_where_that_is_said(tmp_path):
         (PLAIN.replace("forces:R:3", "forces:R:2:x:R:1"), {}, r"forces have the shape \(2, 2\); 2 atoms need \(2, 3\)"),
         ('energy2="1 2" ' + PLAIN, {"energy_key": "energy2"}, "`energy2` has 2 values; an energy is one number"),
         ("word=high " + PLAIN, {"energy_key": "word"}, "`word` is not numeric"),
-        (PLAIN, {"group_key": "run"}, "no `run` in its info; set group_key"),
+        (PLAIN, {"group_key": "run"}, "no `run` in its info; leave out group_key"),
         (PLAIN.replace("0 0 0.8", "0 0 inf"), {}, "positions or cell are not finite"),
         ('s="1 2" ' + PERIODIC, {"stress_key": "s"}, "6 Voigt numbers"),
     ],

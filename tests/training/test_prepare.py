@@ -10,6 +10,7 @@ from equical import InputError
 from equical.checkpoint import save_checkpoint
 from equical.model import ModelConfig, Potential
 from equical.training.prepare import prepare
+from equical.training.records import read_table
 from equical.training.trainer import Trainer
 from tests.training.data import MODEL, configuration, copper, labelled, write_copper
 
@@ -129,9 +130,12 @@ def test_step_zero_is_the_starting_model(path, base, tmp_path, training):
     (tmp_path / "run").mkdir()
     Trainer(config, prepare(config, lines.append), tmp_path / "run", report=lines.append).run()
     starting = next(line for line in lines if line.startswith("starting model on these data"))
-    first = next(line for line in lines if "step 0: " in line)
+    first = next(line for line in lines if "step      0  " in line)
     errors = starting.partition(": ")[2]
     assert errors in first
+    row = read_table(tmp_path / "run" / "validation.csv")[0]
+    assert row["step"] == 0
+    assert f"E RMSE {row['energy_rmse_meV_per_atom']:.2f} meV/atom" in errors
 
 
 def test_weights_that_were_not_carried_over_are_noticed(path, base, tmp_path):
