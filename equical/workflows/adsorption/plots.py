@@ -124,10 +124,14 @@ def plot_structure(result: AdsorptionResult, path: Path) -> None:
     shown.set_constraint()
     shown.positions += shown.cell[:2].sum(axis=0) / 2 - shown.positions[-1] * [1, 1, 0]
     shown.wrap(pbc=[True, True, False])
-    height = np.ptp(shown.positions[:, 2]) / np.ptp(shown.positions[:, 0])
-    figure = Figure(figsize=(9, 4.8 if height < 1.2 else 7), layout="constrained")
+    wide, deep, high = np.ptp(shown.positions, axis=0) + 3.0  # Å; atoms have radii
+    figure = Figure(figsize=(9, min(4.5 * max(deep, high) / wide, 9) + 0.7), layout="constrained")
     top, side = figure.subplots(1, 2)
     plot_atoms(shown, top, rotation="0x")
+    along = shown.cell[0]
+    if abs(along[1]) < 1e-3:  # a skewed cell would look like a staircase from the side
+        left = shown.positions[-1, 0] - along[0] / 2
+        shown.positions -= np.floor((shown.positions[:, 0] - left) / along[0])[:, None] * along
     shown.set_cell([*shown.cell[:2], [0, 0, 0]])  # the outline of the vacuum would make the side view small
     plot_atoms(shown, side, rotation="-90x", show_unit_cell=0)
     for axes, title in ((top, "from above"), (side, "from the side")):
