@@ -152,7 +152,7 @@ def _baseline(
     evaluation = evaluate(
         potential,
         valid or train,
-        labelled_terms(stage, train),
+        labelled_terms(stage, train, potential),
         max_atoms=2 * stage.batch.max_atoms,
         max_edges=2 * stage.batch.max_edges,
         skip_fixed=stage.loss.forces.skip_fixed,

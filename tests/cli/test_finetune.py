@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from equical import EquiCalc, load_checkpoint
 from equical.cli import main
+from tests.published import write_checkpoint
 from tests.training.data import copper, write_copper
 
 BRIEF = ["--max-epochs", "1", "--threads", "1", "--device", "cpu"]
@@ -36,7 +37,12 @@ def test_the_guard_rails_speak_before_the_first_step(path, tmp_path, tiny_model)
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert lines[0].startswith("12 frames of 4–4 atoms in 6 groups; Ni, Cu; energies in all")
-    order = ["shift of reference energies", "starting model on these data", "step      0  validation loss", "step      1"]
+    order = [
+        "shift of reference energies",
+        "starting model on these data",
+        "step      0  validation loss",
+        "step      1",
+    ]
     places = [next(i for i, line in enumerate(lines) if text in line) for text in order]
     assert places == sorted(places)
     assert "2·noise" in done.output
@@ -124,3 +130,20 @@ def test_new_elements_are_refused(path, tiny_model):
     assert "--new-elements" in done.output
     done = run("--model", tiny_model, "--data", path, "--new-elements", *BRIEF, "--overwrite")
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", ["v2_oc20", "v3_grad", "v3_dens"])
+def test_converted_published_models_can_be_adapted(name, path, tmp_path):
+    write_checkpoint(tmp_path / "published.pt", name)
+    CliRunner().invoke(
+        main, ["convert", "published.pt", "base", "--elements", "Ni,Cu", "--quiet"], catch_exceptions=False
+    )
+    options = ["--group-key", "run", "--backbone-rate", "0.1", "--skip-check"]  # random weights are no witness
+    done = run("--model", "base", "--data", path, "--output", "out", *options, *BRIEF)
+    assert done.exit_code == 0, done.output
+    assert "step      0  validation loss" in done.output
+    assert ("the model predicts no stress" in done.output) == (name == "v2_oc20")
+    before, after = (load_checkpoint(folder).potential for folder in ("base", "out/model"))
+    assert after.energy_kind == before.energy_kind
+    assert after.config.conservative == before.config.conservative
+    EquiCalc(tmp_path / "out" / "model").get_property("forces", copper(1)[0])
