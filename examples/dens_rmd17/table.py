@@ -35,7 +35,7 @@ class Run:
 
     def at(self, column: int, limit: float) -> tuple[float, float]:
         """Validation errors at the last evaluation whose column 0 (steps) or 1 (minutes) is in the limit, or nan."""
-        reached = self.curve[self.curve[:, column] <= limit]
+        reached = self.curve[self.curve[:, column] <= 1.01 * limit]  # runs of one length end a step apart
         return (float(reached[-1, 2]), float(reached[-1, 3])) if len(reached) else (np.nan, np.nan)
 
 
