@@ -69,7 +69,7 @@ from equical.training.config import StageConfig
 
 print('model:')
 for name, key in ModelConfig.model_fields.items():
-    print(f'  {name}: {yaml.safe_dump(key.default).split(chr(10))[0]:<12} # {key.description}')
+    print(f'  {name + chr(58):<18} {yaml.safe_dump(key.default).split()[0]:<10} # {key.description}')
 print('training:')
 print(yaml.safe_dump(StageConfig().model_dump(mode='json'), sort_keys=False))
 \""""
