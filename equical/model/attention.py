@@ -8,12 +8,13 @@ from torch import Tensor, nn
 from equical.model.activation import GateActivation, SphereProduct, smooth_leaky_relu
 from equical.model.config import ModelConfig
 from equical.model.degree_scale import scale_degrees
-from equical.model.edges import EdgeFeatures, Edges
+from equical.model.edges import EdgeFeatures, Edges, Rows
 from equical.model.joints import cut, join
 from equical.model.linear import SO3Linear
 from equical.model.mirror_linear import edge_linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import gather, segment_max, segment_sum
+from equical.model.streaming import hidden_features, sum_out_of_frames
 
 __all__ = ["GraphAttention"]
 
@@ -60,15 +61,23 @@ class GraphAttention(nn.Module):
         senders, receivers = (self.sender_linear(x), as_sender), (self.receiver_linear(x), as_receiver)
         return self.projection(edges.exchange(self._messages, senders, receivers))
 
-    def _messages(self, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...], edges: EdgeFeatures) -> Tensor:
+    def _messages(self, senders: tuple[Rows, ...], receivers: tuple[Rows, ...], edges: EdgeFeatures) -> Tensor:
         """Weighted messages summed over the edges of each receiver: ``[N, (lmax + 1)², heads·V]``."""
-        weights = self.radial(edges.basis, senders[1] + receivers[1]).unflatten(-1, (self.lmax + 1, -1))
-        message = self._merge(senders[0], receivers[0], weights)
-        invariants, *signals = self.so2_linear_1(torch.bmm(edges.rotations.into_frame, message))
+        elements = senders[1].read() + receivers[1].read()
+        weights = self.radial(edges.basis, elements).unflatten(-1, (self.lmax + 1, -1))
+        streamed = edges.streamed and self.merge == "concat" and self.so2_linear_1.frozen
+        into_frame, out_of_frame = edges.rotations.into_frame, edges.rotations.out_of_frame
+        if streamed:
+            invariants, *signals = hidden_features(self.so2_linear_1, senders[0], receivers[0], weights, into_frame)
+        else:
+            message = self._merge(senders[0].read(), receivers[0].read(), weights)
+            invariants, *signals = self.so2_linear_1(torch.bmm(into_frame, message))
         features, scalars = cut(invariants, [self.alpha_width, self.activation.num_scalars], dim=1)
         value = self.so2_linear_2(self.activation(scalars, *signals))[1]
         weight = self._attention_weight(features, edges)
-        value = torch.bmm(edges.rotations.out_of_frame, value * weight[:, None, :])
+        if streamed:
+            return sum_out_of_frames(value, weight, out_of_frame, edges.receiver, edges.num_atoms)
+        value = torch.bmm(out_of_frame, value * weight[:, None, :])
         return segment_sum(value, edges.receiver, edges.num_atoms)
 
     def _merge(self, sender: Tensor, receiver: Tensor, weights: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from equical.model.edges import EdgeFeatures, MessageFunction, UpdateFunction
+from equical.model.edges import EdgeFeatures, MessageFunction, Rows, UpdateFunction
 
 __all__ = ["CHUNK_ATOMS", "CHUNK_EDGES", "ChunkedEdges", "chunk_edges"]
 
@@ -69,7 +69,9 @@ class ChunkedEdges:
     def evaluate(self, chunk: Chunk, messages: MessageFunction, vectors: Tensor, rows: list[Tensor], n: int) -> Tensor:
         """Messages of one chunk; ``rows`` has one row for each edge, from ``n`` tensors of senders, then receivers."""
         edges = self.features(self.numbers[chunk.atoms], vectors, chunk.sender, chunk.receiver)
-        return messages(tuple(rows[:n]), tuple(rows[n:]), edges)
+        index = torch.arange(len(vectors), device=vectors.device)
+        of_edges = tuple(Rows(values, index) for values in rows)
+        return messages(of_edges[:n], of_edges[n:], edges)
 
 
 class _Exchange(torch.autograd.Function):

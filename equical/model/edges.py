@@ -1,7 +1,7 @@
 """What every layer needs to know about the edges, computed once per structure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -12,9 +12,27 @@ from equical.model.segment import gather
 from equical.so3.frames import edge_frames
 from equical.so3.wigner import EdgeRotations, edge_rotations
 
-__all__ = ["EdgeFeatures", "Edges", "MessageFunction", "UpdateFunction", "edge_features"]
+__all__ = ["EdgeFeatures", "Edges", "MessageFunction", "Rows", "UpdateFunction", "edge_features"]
 
-MessageFunction = Callable[[tuple[Tensor, ...], tuple[Tensor, ...], "EdgeFeatures"], Tensor]
+
+@dataclass(frozen=True)
+class Rows:
+    """A row for each edge: that of one of its atoms.
+
+    Attributes:
+        values: ``[N, ...]`` of atoms.
+        index: ``[E]`` which atom.
+    """
+
+    values: Tensor
+    index: Tensor
+
+    def read(self) -> Tensor:
+        """``[E, ...]``."""
+        return gather(self.values, self.index)
+
+
+MessageFunction = Callable[[tuple[Rows, ...], tuple[Rows, ...], "EdgeFeatures"], Tensor]
 """From the rows of sender and receiver of each edge to the sum of messages on each receiver."""
 
 UpdateFunction = Callable[[Tensor], Tensor]
@@ -55,6 +73,7 @@ class EdgeFeatures:
         envelope: ``[E]`` smooth cutoff, zero at and beyond the cutoff; ones if the model has none.
         basis: ``[E, num_radial]`` Gaussians of the distance.
         rotations: between the coefficients of atoms and those of edges.
+        streamed: whether what is wide may pass a few edges at a time: derivatives in the positions alone, once.
     """
 
     numbers: Tensor
@@ -64,6 +83,7 @@ class EdgeFeatures:
     envelope: Tensor
     basis: Tensor
     rotations: EdgeRotations
+    streamed: bool = field(default=False, kw_only=True)
 
     @property
     def num_atoms(self) -> int:
@@ -71,8 +91,8 @@ class EdgeFeatures:
 
     def exchange(self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]) -> Tensor:
         """See :meth:`Edges.exchange`."""
-        of_senders = tuple(gather(rows, self.sender) for rows in senders)
-        of_receivers = tuple(gather(rows, self.receiver) for rows in receivers)
+        of_senders = tuple(Rows(values, self.sender) for values in senders)
+        of_receivers = tuple(Rows(values, self.receiver) for values in receivers)
         return messages(of_senders, of_receivers, self)
 
     def update(self, function: UpdateFunction, x: Tensor) -> Tensor:
@@ -91,6 +111,7 @@ def edge_features(
     lmax: int,
     mmax: int,
     envelope: bool,
+    streamed: bool = False,
 ) -> EdgeFeatures:
     """Edge features from edge vectors ``[E, 3]`` (Å, from receiver to sender); differentiable in the vectors."""
     distance = vectors.square().sum(dim=-1).sqrt()
@@ -103,4 +124,5 @@ def edge_features(
         envelope=polynomial_envelope(distance, cutoff) if envelope else torch.ones_like(distance),
         basis=basis(distance),
         rotations=edge_rotations(edge_frames(direction), lmax, mmax),
+        streamed=streamed,
     )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from equical.model.config import ModelConfig
-from equical.model.edges import EdgeFeatures, Edges
+from equical.model.edges import EdgeFeatures, Edges, Rows
 from equical.model.linear import SO3Linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import segment_sum
@@ -47,8 +47,8 @@ class EdgeDegreeEmbedding(nn.Module):
         as_sender, as_receiver = self.radial.element_parts(edges.numbers)
         return self.widen(edges.exchange(self._terms, (as_sender,), (as_receiver,)))
 
-    def _terms(self, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...], edges: EdgeFeatures) -> Tensor:
-        weights = self.radial(edges.basis, senders[0] + receivers[0])
+    def _terms(self, senders: tuple[Rows, ...], receivers: tuple[Rows, ...], edges: EdgeFeatures) -> Tensor:
+        weights = self.radial(edges.basis, senders[0].read() + receivers[0].read())
         weights = (weights * (edges.envelope / self.avg_degree)[:, None]).unflatten(-1, (self.lmax + 1, -1))
         return segment_sum(torch.bmm(edges.rotations.axial, weights), edges.receiver, edges.num_atoms)
 

@@ -82,6 +82,27 @@ class SO2Linear(nn.Module):
         signals = [join(parts, dim=1).view(count, x.shape[1], self.outputs) for parts in zip(*pieces, strict=True)]
         return extra, *signals
 
+    def adjoint(self, extra: Tensor, *signals: Tensor) -> Tensor:
+        """The transpose of :meth:`forward` without its bias: derivatives in its outputs to derivatives in ``x``.
+
+        For the derivative in ``x`` alone, without a record of operations.
+        """
+        degrees = [self.lmax + 1, *(2 * (self.lmax + 1 - m) for m in range(1, self.mmax + 1))]
+        widths = [n * self.outputs for n in degrees]
+        axial, *pairs = zip(*(grad.flatten(1).split(widths, dim=1) for grad in signals), strict=True)
+        result = extra.new_empty(len(extra), sum(degrees), self.inputs)
+        (axial_matrix, _), pair_matrices = self._matrices()
+        targets = result.flatten(1).split([n * self.inputs for n in degrees], dim=1)
+        torch.mm(torch.cat([extra, *axial], dim=1), axial_matrix, out=targets[0])
+        for grads, matrix, target in zip(pairs, pair_matrices, targets[1:], strict=True):
+            self._unmix_pair(grads, matrix, target)
+        return result
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the matrices are made and the weights want no gradient."""
+        return self._prepared is not None and not self.linear_m0.weight.requires_grad
+
     def freeze(self) -> None:
         """Make the matrices once, for as long as the weights stay as they are and want no gradient."""
         self._prepared = None
@@ -97,7 +118,8 @@ class SO2Linear(nn.Module):
         return tuple(weight._version for weight in self.parameters())
 
     def _matrices(self) -> SO2Matrices:
-        if self._prepared is not None and not self.linear_m0.weight.requires_grad:
+        if self.frozen:
+            assert self._prepared is not None
             matrices, versions = self._prepared
             if versions == self._versions():
                 return matrices
@@ -123,6 +145,10 @@ class SO2Linear(nn.Module):
         """Both orders of a pair ``[E, 2·degrees·inputs]`` to ``[E, 2·degrees·outputs]`` of each signal."""
         mixed = pair @ matrix.T
         return list(cut(mixed, [mixed.shape[1] // self.signals] * self.signals, dim=1))
+
+    def _unmix_pair(self, grads: tuple[Tensor, ...], matrix: Tensor, target: Tensor) -> None:
+        """The transpose of :meth:`_mix_pair`, written into ``target``."""
+        torch.mm(torch.cat(grads, dim=1), matrix, out=target)
 
     def _pair_matrix(self, weight: Tensor) -> Tensor:
         """One real matrix for (+m, −m), rows ordered (signal, ±, degree, channel).

@@ -33,6 +33,11 @@ class O2Linear(SO2Linear):
         orders = pair.reshape(2 * count, columns)
         return [(orders @ of_signal.T).view(count, 2 * rows) for of_signal in matrix.unbind(0)]
 
+    def _unmix_pair(self, grads: tuple[Tensor, ...], matrix: Tensor, target: Tensor) -> None:
+        rows = matrix.shape[1]
+        orders = [grad.reshape(-1, rows) @ of_signal for grad, of_signal in zip(grads, matrix, strict=True)]
+        target.copy_(sum(orders[1:], orders[0]).view(target.shape))
+
 
 def edge_linear(config: ModelConfig, inputs: int, outputs: int, extra: int = 0, signals: int = 1) -> SO2Linear:
     """The linear map of edge coefficients that a configuration asks for."""

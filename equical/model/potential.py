@@ -137,16 +137,20 @@ class Potential(nn.Module):
             create_graph: keep everything differentiable in the parameters, for training.
             encoding: forces of corrupted structures (DeNS models only).
             chunked: whether to evaluate edges a few at a time, which bounds the memory but depends on the numbers in
-                the graph; by default where that pays.
+                the graph; by default where that pays. False also keeps each operation whole.
         """
         derive = self.config.conservative and (forces or stress)
         vectors = edge_vectors(graph).to(self.dtype)
         with torch.set_grad_enabled(derive or create_graph):
             vectors = vectors.detach().requires_grad_(derive)
             # A GPU has the memory for all edges at once, and small structures everywhere.
+            on_cpu = not create_graph and vectors.device.type == "cpu"
+            streamed = on_cpu and chunked is not False
             if chunked is None:
-                chunked = not create_graph and vectors.device.type == "cpu" and len(vectors) > CHUNK_EDGES
-            output = self.network(graph.numbers, vectors, graph.sender, graph.receiver, encoding, chunked=chunked)
+                chunked = on_cpu and len(vectors) > CHUNK_EDGES
+            output = self.network(
+                graph.numbers, vectors, graph.sender, graph.receiver, encoding, chunked=chunked, streamed=streamed
+            )
             learned = output.energy.double() * self.scales.energy
             if self.repulsion is not None:
                 repulsion = self.repulsion(graph.numbers, vectors, graph.sender, graph.receiver)

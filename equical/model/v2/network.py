@@ -57,6 +57,7 @@ class EquiformerV2(nn.Module):
         receiver: Tensor,
         encoding: ForceEncoding | None = None,
         chunked: bool = False,
+        streamed: bool = False,
     ) -> NetworkOutput:
         """Evaluate all heads.
 
@@ -64,7 +65,7 @@ class EquiformerV2(nn.Module):
             numbers: ``[N]`` atomic numbers.
             vectors: ``[E, 3]`` Å, from receiver to sender, of the nearest neighbours only.
             sender, receiver: ``[E]`` atoms of each edge.
-            chunked: of no effect; twenty neighbours an atom fit as they are.
+            chunked, streamed: of no effect; twenty neighbours an atom fit as they are.
             encoding: forces of a corrupted structure, for DeNS models only.
         """
         config = self.config
