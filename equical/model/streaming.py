@@ -22,7 +22,7 @@ from torch.autograd.function import once_differentiable
 from equical.model.edges import Rows
 from equical.model.linear import SO2Linear
 
-__all__ = ["hidden_features", "sum_out_of_frames"]
+__all__ = ["hidden_features", "runs_of_edges", "sum_out_of_frames"]
 
 STREAM_ELEMENTS = 1 << 20
 """Numbers of the widest tensor made at a time: about what the second-level caches of a few cores hold."""
@@ -67,10 +67,10 @@ class _Message:
 
     def products(self) -> Iterator[slice]:
         """The edges that go through the linear map together."""
-        return _parts(slice(0, len(self.into_frame)), self.into_frame, self.width // PARTS_OF_A_PRODUCT)
+        return runs_of_edges(slice(0, len(self.into_frame)), self.into_frame, self.width // PARTS_OF_A_PRODUCT)
 
     def parts(self, edges: slice) -> Iterator[slice]:
-        return _parts(edges, self.into_frame, self.width)
+        return runs_of_edges(edges, self.into_frame, self.width)
 
     def pair(self, part: slice) -> Tensor:
         """``[e, (lmax + 1)², width]`` both atoms side by side."""
@@ -112,7 +112,7 @@ class _SumOutOfFrames(torch.autograd.Function):
     def forward(ctx: Any, receiver: Tensor, atoms: int, values: Tensor, weight: Tensor, out_of_frame: Tensor) -> Tensor:
         ctx.save_for_backward(receiver, values, weight, out_of_frame)
         total = values.new_zeros(atoms, out_of_frame.shape[1], values.shape[2])
-        for part in _parts(slice(0, len(values)), out_of_frame, values.shape[2]):
+        for part in runs_of_edges(slice(0, len(values)), out_of_frame, values.shape[2]):
             message = torch.bmm(out_of_frame[part], values[part] * weight[part, None])
             _scatter_(total, receiver[part], message)
         return total
@@ -123,7 +123,7 @@ class _SumOutOfFrames(torch.autograd.Function):
         receiver, values, weight, out_of_frame = ctx.saved_tensors
         for_values, for_weight = torch.empty_like(values), torch.empty_like(weight)
         for_frames = torch.empty_like(out_of_frame)
-        for part in _parts(slice(0, len(values)), out_of_frame, values.shape[2]):
+        for part in runs_of_edges(slice(0, len(values)), out_of_frame, values.shape[2]):
             of_message = grad.index_select(0, receiver[part])
             weighted = values[part] * weight[part, None]
             torch.bmm(of_message, weighted.transpose(1, 2), out=for_frames[part])
@@ -168,8 +168,17 @@ def sum_out_of_frames(values: Tensor, weight: Tensor, out_of_frame: Tensor, rece
     return _SumOutOfFrames.apply(receiver, atoms, values, weight, out_of_frame)
 
 
-def _parts(edges: slice, frames: Tensor, channels: int) -> Iterator[slice]:
-    """Runs of some edges, in which tensors of so many channels are small; a single empty one if there is no edge."""
+def runs_of_edges(edges: slice, frames: Tensor, channels: int) -> Iterator[slice]:
+    """Runs of ``edges`` so short that features of so many channels stay in the cache.
+
+    Args:
+        edges: which edges.
+        frames: rotations, whose sizes tell the number of coefficients.
+        channels: of the widest tensor.
+
+    Returns:
+        Consecutive slices; a single empty one if there is no edge.
+    """
     rows = max(1, STREAM_ELEMENTS // (max(frames.shape[1:]) * max(1, channels)))
     starts = range(edges.start, max(edges.start + 1, edges.stop), rows)
     return (slice(start, min(start + rows, edges.stop)) for start in starts)

@@ -9,9 +9,10 @@ from ase.build import bulk
 from torch import Tensor
 
 from equical.graph import AtomGraph
-from equical.model import ModelConfig, Potential, attention, streaming
+from equical.model import EquiformerV2Config, ModelConfig, Potential, attention, streaming
 from equical.model.linear import SO2Linear
 from equical.model.mirror_linear import O2Linear
+from equical.model.potential import edge_vectors
 from equical.so3.coefficients import edge_size
 
 CONFIG = ModelConfig(
@@ -51,6 +52,27 @@ def test_streaming_changes_nothing(kind: str, elements: int, monkeypatch: pytest
             torch.testing.assert_close(getattr(found, name), expected, rtol=1e-10, atol=1e-12, equal_nan=True)
     assert whole.forces is not None
     assert whole.forces.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("elements", [1, 2000])
+def test_streaming_changes_nothing_in_the_second_generation(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "STREAM_ELEMENTS", elements)
+    torch.manual_seed(0)
+    network = Potential(
+        EquiformerV2Config(
+            cutoff=4.0, max_neighbors=7, num_layers=1, channels=4, lmax=3, mmax=2, attention_hidden=4, num_heads=2,
+            alpha_channels=4, value_channels=4, ffn_hidden=4, edge_channels=4, num_radial=6, edge_grid=(8, 8),
+            node_grid=(8, 8),
+        ), [29], dtype=torch.float64,
+    ).network  # fmt: skip
+    graph = structure()
+    inputs = graph.numbers, edge_vectors(graph), graph.sender, graph.receiver
+    whole = network(*inputs)
+    with torch.no_grad():
+        streamed = network(*inputs)
+    torch.testing.assert_close(streamed.energy, whole.energy, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(streamed.forces, whole.forces, rtol=1e-10, atol=1e-12)
+    assert whole.forces.abs().max() > 1e-5
 
 
 @pytest.mark.parametrize("kind", KINDS)

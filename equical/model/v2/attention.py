@@ -9,6 +9,7 @@ from equical.model.activation import smooth_leaky_relu
 from equical.model.linear import SO2Linear, SO3Linear
 from equical.model.radial import RadialMLP
 from equical.model.segment import gather, segment_max, segment_sum
+from equical.model.streaming import runs_of_edges
 from equical.model.v2.activation import SeparableSphereActivation
 from equical.model.v2.config import EquiformerV2Config
 from equical.model.v2.edges import VectorEdges
@@ -43,8 +44,7 @@ class GraphAttention(nn.Module):
 
     def forward(self, x: Tensor, edges: VectorEdges) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
-        message = torch.cat([gather(x, edges.sender), gather(x, edges.receiver)], dim=-1)
-        message = self._weigh(torch.bmm(edges.rotations.into_frame, message), edges)
+        message = self._message(x, edges) if torch.is_grad_enabled() else self._streamed_message(x, edges)
         invariants, hidden = self.so2_linear_1(message)
         features, scalars = invariants.split([self.alpha_width, hidden.shape[-1]], dim=1)
         value = self.so2_linear_2(self.activation(hidden, scalars))[1]
@@ -52,17 +52,32 @@ class GraphAttention(nn.Module):
         value = torch.bmm(edges.rotations.out_of_frame, value.flatten(2))
         return self.projection(segment_sum(value, edges.receiver, edges.num_atoms))
 
-    def _weigh(self, message: Tensor, edges: VectorEdges) -> Tensor:
-        """Multiply ``[E, S, 2·channels]`` by radial weights, one for each degree and order, the same for +m and −m."""
+    def _weights(self, edges: VectorEdges) -> list[Tensor]:
+        """Radial weights ``[E, lmax + 1 - m, 2·channels]`` for each order m, the same for +m and −m."""
         as_sender, as_receiver = self.radial.element_parts(edges.numbers)
         elements = gather(as_sender, edges.sender) + gather(as_receiver, edges.receiver)
-        weights = self.radial(edges.basis, elements)
-        weights = weights.unflatten(-1, (sum(self.degrees_of_order), -1)).split(self.degrees_of_order, dim=1)
-        zero, *pairs = message.split([self.degrees_of_order[0], *(2 * n for n in self.degrees_of_order[1:])], dim=1)
-        weighted = [zero * weights[0]]
-        for pair, weight in zip(pairs, weights[1:], strict=True):
-            weighted += [half * weight for half in pair.chunk(2, dim=1)]
-        return torch.cat(weighted, dim=1)
+        weights = self.radial(edges.basis, elements).unflatten(-1, (sum(self.degrees_of_order), -1))
+        zero, *pairs = weights.split(self.degrees_of_order, dim=1)
+        return [zero, *(weight for weight in pairs for _ in range(2))]
+
+    def _message(self, x: Tensor, edges: VectorEdges) -> Tensor:
+        """Sender and receiver side by side, in the frame of the edge, weighted: ``[E, S, 2·channels]``."""
+        pair = torch.cat([gather(x, edges.sender), gather(x, edges.receiver)], dim=-1)
+        weights = self._weights(edges)
+        rotated = torch.bmm(edges.rotations.into_frame, pair).split([weight.shape[1] for weight in weights], dim=1)
+        return torch.cat([part * weight for part, weight in zip(rotated, weights, strict=True)], dim=1)
+
+    def _streamed_message(self, x: Tensor, edges: VectorEdges) -> Tensor:
+        """:meth:`_message`, a few edges at a time, where no derivative is wanted."""
+        weights, into_frame = self._weights(edges), edges.rotations.into_frame
+        sizes = [weight.shape[1] for weight in weights]
+        result = x.new_empty(*into_frame.shape[:2], 2 * x.shape[2])
+        for run in runs_of_edges(slice(0, len(result)), into_frame, result.shape[2]):
+            pair = torch.cat([x.index_select(0, ends[run]) for ends in (edges.sender, edges.receiver)], dim=-1)
+            rotated = torch.bmm(into_frame[run], pair).split(sizes, dim=1)
+            for part, weight, target in zip(rotated, weights, result[run].split(sizes, dim=1), strict=True):
+                torch.mul(part, weight[run], out=target)
+        return result
 
     def _softmax(self, features: Tensor, edges: VectorEdges) -> Tensor:
         """Attention weights over the edges of a receiver: ``[E, heads]``."""
