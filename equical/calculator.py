@@ -67,6 +67,9 @@ class EquiCalc(Calculator):
         dtype: ``"float32"``, or ``"float64"`` for finite differences and tight convergence.
         execution: how the network is run, which changes no result: ``"eager"``, ``"static"``, ``"cuda-graph"`` or
             ``"compile"`` (see :data:`equical.inference.executions.EXECUTIONS`); ``"auto"`` is right for the device.
+        convolutions: ``"bfloat16"`` multiplies the matrices of convolutions in that type, which makes large models
+            faster and results less exact. For a first look; not for phonons or anything else that needs small
+            differences.
 
     Raises:
         InputError: no such model, device, dtype or execution. Later, from any calculation: atoms the model does not
@@ -83,16 +86,22 @@ class EquiCalc(Calculator):
         device: str = "auto",
         dtype: str = "float32",
         execution: str = "auto",
+        convolutions: str | None = None,
     ):
         super().__init__()
         where, precision = _device(device), _dtype(dtype)
+        if convolutions not in (None, "bfloat16"):
+            raise InputError(f"convolutions must be bfloat16, or left out, not {convolutions!r}.")
         if isinstance(model, Checkpoint):
             potential = copy.deepcopy(model.potential).to(where, precision).eval()
             self.checkpoint = Checkpoint(potential, model.metadata, model.name, model.sha256, model.folder)
         else:
             self.checkpoint = load_checkpoint(model, device=where, dtype=precision)
         # Forces are derivatives in the positions alone.
-        potential = self.checkpoint.potential.freeze()
+        potential = self.checkpoint.potential
+        if convolutions == "bfloat16":
+            potential.convolve_in(torch.bfloat16)
+        potential.freeze()
         if not potential.predicts_stress:
             self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
         self.evaluator = make_evaluator(potential, execution)
@@ -102,6 +111,7 @@ class EquiCalc(Calculator):
             device=str(where),
             dtype=dtype,
             execution=execution,
+            **({} if convolutions is None else {"convolutions": convolutions}),
         )
         self._prediction: Prediction | None = None
 

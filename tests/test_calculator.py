@@ -359,6 +359,18 @@ def test_structures_that_cannot_be_meant_are_refused_each_time(tiny_calculator, 
     assert np.isfinite(ask(copper)()).all()
 
 
+def test_convolutions_in_bfloat16_are_close_and_asked_for(tiny_checkpoint, copper):
+    exact, reduced = EquiCalc(tiny_checkpoint, "cpu"), EquiCalc(tiny_checkpoint, "cpu", convolutions="bfloat16")
+    forces, narrow = exact.get_property("forces", copper), reduced.get_property("forces", copper)
+    assert 1e-7 < abs(narrow - forces).max() < 0.05 * abs(forces).max()
+    assert narrow.dtype == np.float64 and reduced.parameters["convolutions"] == "bfloat16"
+    assert "convolutions" not in exact.parameters
+    duplicate = copy.deepcopy(reduced)
+    assert_array_equal(duplicate.get_property("forces", copper), narrow)
+    with pytest.raises(InputError, match="convolutions must be bfloat16, or left out, not 'half'"):
+        EquiCalc(tiny_checkpoint, "cpu", convolutions="half")
+
+
 def test_unknown_devices_and_types_are_refused(tiny_checkpoint, monkeypatch):
     for device in ("gpu", "cuda:x", "", 3.5, "meta"):
         refusal(lambda device=device: EquiCalc(tiny_checkpoint, device=device), "device")

@@ -96,14 +96,14 @@ def measure(evaluate: Callable[[], dict[str, Any]], repeats: int) -> dict[str, A
     return {"seconds": statistics.median(seconds), "peak_gb": peak} | result
 
 
-def run_equical(checkpoint: Path, size: str, repeats: int) -> dict[str, Any]:
+def run_equical(checkpoint: Path, size: str, repeats: int, convolutions: str | None = None) -> dict[str, Any]:
     import torch
 
     from equical import EquiCalc, convert
 
     folder = checkpoint.with_suffix("")
     convert(checkpoint, folder, elements=["Cu"])
-    potential = EquiCalc(folder, device="cpu").checkpoint.potential
+    potential = EquiCalc(folder, device="cpu", convolutions=convolutions).checkpoint.potential
     atoms = copper()
 
     def evaluate() -> dict[str, Any]:
@@ -111,7 +111,12 @@ def run_equical(checkpoint: Path, size: str, repeats: int) -> dict[str, Any]:
         assert found.forces is not None
         return {"energy": found.energy.item(), "largest_force": found.forces.abs().max().item()}
 
-    return {"code": f"equical, torch {torch.__version__}"} | measure(evaluate, repeats)
+    reduced = "" if convolutions is None else f", convolutions in {convolutions}"
+    return {"code": f"equical{reduced}, torch {torch.__version__}"} | measure(evaluate, repeats)
+
+
+def run_reduced(checkpoint: Path, size: str, repeats: int) -> dict[str, Any]:
+    return run_equical(checkpoint, size, repeats, "bfloat16")
 
 
 def run_peer(checkpoint: Path, size: str, repeats: int) -> dict[str, Any]:
@@ -154,16 +159,15 @@ def load_by_name(model: Any, weights: dict[str, Any]) -> None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    lines = ["| code | seconds | peak GB | energy | largest force |", "|---|---|---|---|---|"]
+    """Each code with its numbers, and how it compares with the last one: speed, memory, relative differences."""
+    lines = ["| code | seconds | peak GB | energy | largest force | speed | memory | ΔE/E | ΔF/F |", "|---" * 9 + "|"]
+    last = rows[-1]
     for row in rows:
         numbers = f"{row['seconds']:.2f} | {row['peak_gb']:.2f} | {row['energy']:.6f} | {row['largest_force']:.6f}"
-        lines.append(f"| {row['code']} | {numbers} |")
-    if len(rows) > 1:
-        ours, theirs = rows
-        ratios = [theirs[key] / ours[key] for key in ("seconds", "peak_gb")]
-        differences = [abs(ours[key] / theirs[key] - 1) for key in ("energy", "largest_force")]
-        lines.append(f"\n{ratios[0]:.1f} times as fast, {1 / ratios[1]:.2f} of the memory; relative differences: ")
-        lines[-1] += f"energy {differences[0]:.0e}, largest force {differences[1]:.0e}"
+        speed, memory = last["seconds"] / row["seconds"], row["peak_gb"] / last["peak_gb"]
+        differences = [abs(row[key] / last[key] - 1) for key in ("energy", "largest_force")]
+        compared = f"{speed:.1f}× | {memory:.2f}× | {differences[0]:.0e} | {differences[1]:.0e}"
+        lines.append(f"| {row['code']} | {numbers} | {compared} |")
     return "\n".join(lines)
 
 
@@ -186,13 +190,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.child:
         code, checkpoint = arguments.child
-        run = {"equical": run_equical, "peer": run_peer}[code]
+        run = {"equical": run_equical, "reduced": run_reduced, "peer": run_peer}[code]
         print(json.dumps(run(Path(checkpoint), arguments.size, arguments.repeats)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint = Path(scratch) / "checkpoint.pt"
         write_random_checkpoint(arguments.size, checkpoint)
-        contenders = [("equical", sys.executable)] + ([("peer", arguments.peer)] if arguments.peer else [])
+        contenders = [("equical", sys.executable), ("reduced", sys.executable)]
+        contenders += [("peer", arguments.peer)] if arguments.peer else []
         rows = []
         for code, python in contenders:
             command = [

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from equical.model.config import ModelConfig
-from equical.model.linear import SO2Linear
+from equical.model.linear import SO2Linear, product
 
 __all__ = ["O2Linear", "edge_linear"]
 
@@ -31,11 +31,11 @@ class O2Linear(SO2Linear):
     def _mix_pair(self, pair: Tensor, matrix: Tensor) -> list[Tensor]:
         count, (rows, columns) = pair.shape[0], matrix.shape[1:]
         orders = pair.reshape(2 * count, columns)
-        return [(orders @ of_signal.T).view(count, 2 * rows) for of_signal in matrix.unbind(0)]
+        return [product(orders, of_signal.T).view(count, 2 * rows) for of_signal in matrix.unbind(0)]
 
     def _unmix_pair(self, grads: tuple[Tensor, ...], matrix: Tensor, target: Tensor) -> None:
         rows = matrix.shape[1]
-        orders = [grad.reshape(-1, rows) @ of_signal for grad, of_signal in zip(grads, matrix, strict=True)]
+        orders = [product(grad.reshape(-1, rows), of_signal) for grad, of_signal in zip(grads, matrix, strict=True)]
         target.copy_(sum(orders[1:], orders[0]).view(target.shape))
 
 

@@ -80,6 +80,13 @@ class Potential(nn.Module):
             self.get_submodule(module).register_buffer(leaf, constant.to(weight.device, dtype), persistent=False)
         return self
 
+    def convolve_in(self, products: torch.dtype) -> Self:
+        """Multiply matrices of frozen convolutions in another floating-point type; see :attr:`.SO2Linear.products`."""
+        for module in self.modules():
+            if isinstance(module, SO2Linear):
+                module.products = products
+        return self
+
     def freeze(self) -> Self:
         """Give up training: derivatives in the positions alone, and everything made from weights made once."""
         self.requires_grad_(False)

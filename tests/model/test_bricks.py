@@ -1,5 +1,6 @@
 """Each brick commutes with the rotations it should commute with."""
 
+import pytest
 import torch
 from e3nn import o3
 from torch import Tensor
@@ -118,6 +119,27 @@ def test_gaussians_span_zero_to_cutoff() -> None:
     assert basis.centers.tolist() == [0.0, 2.0, 4.0, 6.0]
     torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 2].item(), 1.0)
     torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 3].item(), 0.8824969025845955)
+
+
+@pytest.mark.parametrize("brick", [SO2Linear, O2Linear])
+def test_frozen_products_in_another_type_are_close_and_stay_chosen(brick) -> None:
+    torch.manual_seed(0)
+    linear = brick(LMAX, MMAX, CHANNELS, 4, extra=3, signals=2).requires_grad_(False)
+    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS, requires_grad=True)
+    exact = linear(x)
+    (slope,) = torch.autograd.grad(sum(y.sum() for y in exact), x)
+    linear.products = torch.bfloat16
+    assert torch.equal(linear(x)[1], exact[1]), "only frozen matrices are narrow"
+    for _ in range(2):
+        linear.freeze()
+        reduced = linear(x)
+        assert all(y.dtype == torch.float32 for y in reduced)
+        assert not torch.equal(reduced[1], exact[1])
+        for ours, theirs in zip(reduced, exact, strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0, atol=3e-2)
+    (reduced_slope,) = torch.autograd.grad(sum(y.sum() for y in reduced), x)
+    torch.testing.assert_close(reduced_slope, slope, rtol=0, atol=5e-2)
+    torch.testing.assert_close(linear.adjoint(*(torch.ones_like(y) for y in reduced)), slope, rtol=0, atol=5e-2)
 
 
 def test_frozen_matrices_follow_the_weights() -> None:
