@@ -179,23 +179,30 @@ def _sorted(receiver: Integers, sender: Integers, shift: Integers, num_atoms: in
     """The list sorted by receiver, sender and shift."""
     if not len(receiver):
         return NeighborList(receiver, sender, shift)
-    lowest = [int(column.min()) for column in shift.T]  # column by column is ten times as fast as along an axis
-    columns = [receiver, sender, *(column - low for column, low in zip(shift.T, lowest, strict=True))]
-    bits = [max(int(top).bit_length(), 1) for top in (num_atoms - 1, num_atoms - 1, *(c.max() for c in columns[2:]))]
+    columns = [receiver, sender, *shift.T]
+    lowest = [0, 0, *(int(column.min()) for column in shift.T)]  # by columns: ten times as fast as along an axis
+    highest = [num_atoms - 1, num_atoms - 1, *(int(column.max()) for column in shift.T)]
+    bits = [max((high - low).bit_length(), 1) for low, high in zip(lowest, highest, strict=True)]
     if sum(bits) > 63:
         order = np.lexsort(columns[::-1])
         return NeighborList(receiver[order], sender[order], shift[order])
-    # Sorting single numbers that hold all five is several times faster.
+    # Sorting single numbers that hold all five is several times faster. Every array more would cost as much as a sort:
+    # memory that is new has to be mapped first.
     key = np.zeros(len(receiver), dtype=np.int64)
-    for column, width in zip(columns, bits, strict=True):
+    for column, low, width in zip(columns, lowest, bits, strict=True):
         key <<= width
-        key |= column
-    key.sort()
-    for place, width in reversed(list(enumerate(bits))):
-        columns[place] = key & ((1 << width) - 1)
-        key >>= width
-    shifts = [column + low for column, low in zip(columns[2:], lowest, strict=True)]
-    return NeighborList(columns[0], columns[1], np.stack(shifts, axis=1))
+        key += column
+        key -= low
+    key.sort(kind="stable")  # which makes use of runs that are in order already, as vesin returns them
+    shifts = np.empty((len(key), 3), dtype=np.int64)
+    digits = np.empty_like(key)
+    for axis in (2, 1, 0):
+        np.bitwise_and(key, (1 << bits[2 + axis]) - 1, out=digits)
+        np.add(digits, lowest[2 + axis], out=shifts[:, axis])
+        key >>= bits[2 + axis]
+    np.bitwise_and(key, (1 << bits[1]) - 1, out=digits)
+    key >>= bits[1]
+    return NeighborList(key, digits, shifts)
 
 
 def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
