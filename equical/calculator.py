@@ -114,6 +114,7 @@ class EquiCalc(Calculator):
             **({} if convolutions is None else {"convolutions": convolutions}),
         )
         self._prediction: Prediction | None = None
+        self._derived = self._was_derived = False
 
     @property
     def cutoff(self) -> float:
@@ -162,6 +163,7 @@ class EquiCalc(Calculator):
         atoms = self.atoms
         if system_changes:
             self._prediction = None
+            self._was_derived, self._derived = self._derived, False
         self._refuse_uncovered(atoms)
         has_volume = atoms.cell.rank == 3
         if "stress" in properties and not has_volume:
@@ -170,10 +172,13 @@ class EquiCalc(Calculator):
                 f" {atoms.cell.rank}: set a cell, or do without the stress."
             )
         wanted = {"forces", "stress"}.intersection(properties)
+        self._derived |= bool(wanted)
         if self._prediction is None or any(getattr(self._prediction, name) is None for name in wanted):
             # Once there are forces, the stress costs next to nothing; it is kept at hand and not put into the results.
-            stress = bool(wanted) and has_volume and "stress" in self.implemented_properties
-            self._prediction = self.evaluator.evaluate(atoms, forces=bool(wanted), stress=stress)
+            # Who asked for the forces of the last structure will ask for those of this one, if for its energy first.
+            forces = bool(wanted) or self._was_derived
+            stress = forces and has_volume and "stress" in self.implemented_properties
+            self._prediction = self.evaluator.evaluate(atoms, forces=forces, stress=stress)
         self.results.update(_results(self._prediction, wanted))
 
     def batch(

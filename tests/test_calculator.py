@@ -124,6 +124,26 @@ def test_forces_and_stress_of_a_structure_take_one_evaluation(tiny_calculator, c
     assert len(calls) == 2
 
 
+def test_who_asks_for_forces_after_energies_waits_for_one_evaluation_only(tiny_calculator, copper, monkeypatch):
+    evaluate, calls = tiny_calculator.evaluator.evaluate, []
+    monkeypatch.setattr(
+        tiny_calculator.evaluator, "evaluate", lambda *a, **k: calls.append(k["forces"]) or evaluate(*a, **k)
+    )
+    alone = tiny_calculator.get_property("energy", copper)
+    tiny_calculator.get_property("forces", copper)
+    assert calls == [False, True] and tiny_calculator.get_property("energy", copper) == alone
+    for _ in range(2):
+        copper.positions[0] += 0.01
+        tiny_calculator.get_property("energy", copper)
+        assert "forces" not in tiny_calculator.results
+        tiny_calculator.get_property("forces", copper)
+    assert calls == [False, True, True, True]
+    for _ in range(3):  # energies alone from here on
+        copper.positions[0] += 0.01
+        tiny_calculator.get_property("energy", copper)
+    assert calls == [False, True, True, True, True, False, False]
+
+
 # Nothing touched
 
 
