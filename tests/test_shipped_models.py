@@ -7,9 +7,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.io import read
 
-from equical import EquiCalc, relax
+from equical import EquiCalc, elastic, relax
 from equical.checkpoint import load_checkpoint, shipped_models
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -40,6 +41,27 @@ def test_slab_relaxes_with_its_bottom_layers_frozen() -> None:
     assert result.converged
     assert moved[frozen].max() == 0
     assert 0 < moved.max() < 0.5
+
+
+@pytest.mark.parametrize("symbol", ["Li", "Si", "Ni", "Cu", "Ge", "Mo"])
+def test_metals_resist_every_small_strain(symbol: str) -> None:
+    """The three Born criteria of a cubic crystal."""
+    structure, constant = load_example("metals_pbe/lattice_constants.py").PBE[symbol]
+    crystal = relax(bulk(symbol, structure, a=constant), EquiCalc("metals-pbe", dtype="float64"), cell="free").atoms
+    stiffness = elastic(crystal, EquiCalc("metals-pbe", dtype="float64")).stiffness
+    c11, c12, c44 = stiffness[0, 0], stiffness[0, 1], stiffness[3, 3]
+    assert c44 > 0 and c11 > c12 and c11 + 2 * c12 > 0, (c11, c12, c44)
+
+
+def test_metals_keep_the_energy_of_a_mirror_image() -> None:
+    atoms = bulk("Si", cubic=True)
+    atoms.rattle(0.2, seed=0)
+    image = atoms.copy()
+    image.set_cell(atoms.cell.array * [1, 1, -1])
+    image.positions = atoms.positions * [1, 1, -1]
+    calculator = EquiCalc("metals-pbe", dtype="float64")
+    energies = [calculator.get_property("energy", each) for each in (atoms, image)]
+    assert abs(energies[1] - energies[0]) < 1e-10
 
 
 @pytest.mark.parametrize("name", sorted(shipped_models()))
