@@ -101,7 +101,7 @@ def run_equical(checkpoint: Path, size: str, repeats: int, convolutions: str | N
 
     from equical import EquiCalc, convert
 
-    folder = checkpoint.with_suffix("")
+    folder = checkpoint.with_name(convolutions or "plain")  # one for each run, as nothing is overwritten
     convert(checkpoint, folder, elements=["Cu"])
     potential = EquiCalc(folder, device="cpu", convolutions=convolutions).checkpoint.potential
     atoms = copper()
