@@ -16,7 +16,6 @@ from equical.training.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
 from equical.training.metrics import Comparison, error_summary, errors_by_element, errors_by_group
 from equical.training.neighborhood import Neighborhood
 from equical.training.references import ReferenceFit, fit_references
-from equical.training.stages import predicts_stress
 from equical.training.step import evaluate
 from equical.training.zero import symbol
 
@@ -110,6 +109,6 @@ def _terms(potential: Potential, samples: Sequence[Sample]) -> list[LossTerm]:
     terms: list[LossTerm] = [EnergyTerm(1.0)]
     if any(bool((sample.force_weight > 0).any()) for sample in samples):
         terms.append(ForcesTerm(1.0))
-    if predicts_stress(potential) and any(sample.has_stress for sample in samples):
+    if potential.predicts_stress and any(sample.has_stress for sample in samples):
         terms.append(StressTerm(1.0))
     return terms

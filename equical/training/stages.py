@@ -18,7 +18,7 @@ from equical.training.ema import MovingAverage
 from equical.training.loss import LossTerm, NoiseTerm, loss_terms
 from equical.training.optimizer import make_optimizer
 
-__all__ = ["Stage", "begin_stage", "labelled_terms", "plain_potential", "predicts_stress", "stage_potential"]
+__all__ = ["Stage", "begin_stage", "labelled_terms", "plain_potential", "stage_potential"]
 
 
 @dataclass
@@ -113,11 +113,6 @@ def plain_potential(potential: Potential) -> Potential:
     return stage_potential(potential, {"denoising": False})
 
 
-def predicts_stress(potential: Potential) -> bool:
-    """Whether a model has a stress: as a derivative of its energy, or from a head."""
-    return potential.config.conservative or potential.network.stress_head is not None
-
-
 def labelled_terms(config: StageConfig, samples: Sequence[Sample], potential: Potential) -> list[LossTerm]:
     """Terms of the loss that some sample has a label for and that the model can predict.
 
@@ -125,7 +120,7 @@ def labelled_terms(config: StageConfig, samples: Sequence[Sample], potential: Po
         InputError: none is left, or DeNS is asked for without forces.
     """
     forces = any(bool((sample.force_weight > 0).any()) for sample in samples)
-    stress = predicts_stress(potential) and any(sample.has_stress for sample in samples)
+    stress = potential.predicts_stress and any(sample.has_stress for sample in samples)
     present = {"energy": True, "forces": forces, "stress": stress}
     terms = [term for term in loss_terms(config.loss) if present[term.name]]
     if not terms:

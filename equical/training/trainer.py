@@ -25,7 +25,7 @@ from equical.training.prepare import Prepared
 from equical.training.progress import Clock, Progress, StopRequest, heed_signals
 from equical.training.recompute import recomputing_activations
 from equical.training.signature import check_signature, run_signature
-from equical.training.stages import Stage, begin_stage, plain_potential, predicts_stress, stage_potential
+from equical.training.stages import Stage, begin_stage, plain_potential, stage_potential
 from equical.training.step import Evaluation, evaluate, train_step
 
 __all__ = ["TrainResult", "Trainer"]
@@ -158,7 +158,7 @@ class Trainer:
             self.journal.say(f"stage {self.progress.stage + 1} of {len(self.plan)}: {settings.name}")
         names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
         self.journal.say(f"loss: {names}")
-        unused = settings.loss.stress.weight > 0 and not predicts_stress(self.stage.potential)
+        unused = settings.loss.stress.weight > 0 and not self.stage.potential.predicts_stress
         if unused and any(sample.has_stress for sample in self.prepared.train):
             self.journal.say("the model predicts no stress, so stresses in the data are not used")
         self.best = {}
