@@ -22,6 +22,7 @@ def plot_bench(result: BenchResult, path: Path) -> None:
     """Draw the time of a step, with the middle half of all steps, and the time per atom against the number of atoms."""
     import numpy as np
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter, NullLocator
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     step_axes, atom_axes = figure.subplots(1, 2)
@@ -41,7 +42,9 @@ def plot_bench(result: BenchResult, path: Path) -> None:
     sizes = sorted({row.num_atoms for row in result.rows})
     for axes in (step_axes, atom_axes):
         axes.set_xticks(sizes, [str(size) for size in sizes])
-        axes.minorticks_off()
+        axes.xaxis.set_minor_locator(NullLocator())
+    # Times within one decade have no power of ten between them: number the ticks in between.
+    step_axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.4)))
     step_axes.legend(frameon=False)
     figure.suptitle(f"{result.formula}: energy, forces and stress on {describe_machine(result)}", fontsize=10)
     with atomic_path(path) as temporary:
