@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from equical import shipped_models
 from tests.published import write_checkpoint
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
@@ -28,12 +27,6 @@ def load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def metals_pbe():
-    if "metals-pbe" not in shipped_models():
-        pytest.skip("the model metals-pbe is not in this tree yet")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -67,7 +60,7 @@ def test_convert_example(tmp_path, monkeypatch, capsys):
     assert "energies: total, conservative: False, smooth: False" in capsys.readouterr().out
 
 
-def test_python_of_the_readme(metals_pbe, tmp_path, monkeypatch, capsys):
+def test_python_of_the_readme(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     readme = (EXAMPLES[0].parents[1] / "README.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
@@ -77,7 +70,7 @@ def test_python_of_the_readme(metals_pbe, tmp_path, monkeypatch, capsys):
     assert "True" in capsys.readouterr().out
 
 
-def test_relax_example_with_the_shipped_model(metals_pbe, tmp_path, monkeypatch, capsys):
+def test_relax_example_with_the_shipped_model(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     load(EXAMPLES[0].with_name("relax.py")).main()
     output = capsys.readouterr().out
