@@ -102,7 +102,7 @@ def shipped_models() -> dict[str, Path]:
 def models_covering(elements: Iterable[str]) -> list[str]:
     """Names of the shipped models that were trained for all of these elements (chemical symbols)."""
     wanted = set(elements)
-    configs = {name: json.loads((folder / CONFIG_FILE).read_text()) for name, folder in shipped_models().items()}
+    configs = {name: json.loads((folder / CONFIG_FILE).read_text("utf-8")) for name, folder in shipped_models().items()}
     return [name for name, config in configs.items() if wanted.issubset(config["elements"])]
 
 
