@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +13,7 @@ from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.inference.eager import plain_mode, to_host
 from equical.inference.memory import PeakMemory
+from equical.inference.workers import Workers
 from equical.model import Potential
 from equical.model.chunks import CHUNK_EDGES
 from equical.prediction import Prediction
@@ -48,7 +51,8 @@ class Batch:
 class BatchEvaluator:
     """Evaluates sequences of structures, several at once where they are small.
 
-    How much memory a model takes is measured on the first batch, which is small.
+    On a CPU every core works on a batch of its own, since arrays of small structures are too small to be shared. How
+    much memory a model takes is measured on the first batch, which is small.
 
     Args:
         potential: the force field, frozen, on the device it shall run on.
@@ -65,6 +69,7 @@ class BatchEvaluator:
             raise InputError(f"The memory budget must be a positive number of bytes, not {memory}.")
         self.memory = memory
         self._bytes_per_cost: float | None = None
+        self._workers = Workers(torch.get_num_threads() if self.device.type == "cpu" else 1)
 
     def evaluate(
         self, graphs: Iterable[Callable[[], AtomGraph]], *, forces: bool, stress: bool
@@ -77,7 +82,30 @@ class BatchEvaluator:
             stress: whether stresses are wanted; not a number for structures without a volume.
         """
         done: dict[int, Prediction | InputError] = {}
-        batch, given = Batch(), 0
+        running: deque[Future[dict[int, Prediction | InputError]]] = deque()
+        given = 0
+        with self._workers as workers:
+            for batch in self._batches(graphs, done):
+                if self._bytes_per_cost is None or batch.cost > CHUNK_EDGES:
+                    # The one to measure, and one structure that is large enough for all cores.
+                    done |= self._run(batch, forces, stress)
+                else:
+                    running.append(workers.submit(self._run, batch, forces, stress))
+                while len(running) > 2 * workers.count:
+                    done |= running.popleft().result()
+                while given in done:
+                    yield done.pop(given)
+                    given += 1
+            for last in running:
+                done |= last.result()
+            for place in sorted(done):
+                yield done[place]
+
+    def _batches(
+        self, graphs: Iterable[Callable[[], AtomGraph]], done: dict[int, Prediction | InputError]
+    ) -> Iterator[Batch]:
+        """What is to be evaluated together; structures that have no graph are done with."""
+        batch = Batch()
         for place, make in enumerate(graphs):
             try:
                 graph = make()
@@ -85,22 +113,17 @@ class BatchEvaluator:
                 done[place] = error
                 continue
             if batch.graphs and batch.cost + _cost(graph) > self._most():
-                done |= self._run(batch, forces, stress)
+                yield batch
                 batch = Batch()
             batch.add(place, graph)
-            while given in done:
-                yield done.pop(given)
-                given += 1
         if batch.graphs:
-            done |= self._run(batch, forces, stress)
-        for place in sorted(done):
-            yield done[place]
+            yield batch
 
     def _most(self) -> float:
         """The cost of the largest batch."""
         if self._bytes_per_cost is None:
             return PROBE_COST
-        most = self.memory / self._bytes_per_cost
+        most = self.memory / self._bytes_per_cost / self._workers.count
         # More edges than a CPU's caches want would be evaluated in chunks, and their derivatives twice.
         return most if self.device.type == "cuda" else min(most, CHUNK_EDGES)
 

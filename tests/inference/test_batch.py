@@ -101,14 +101,23 @@ def test_properties_that_are_not_predicted_are_refused(tiny_calculator):
 
 
 @pytest.mark.parametrize("kind", ["conservative", "direct", "EquiformerV2"])
-def test_the_budget_of_memory_is_kept(kind):
+def test_the_budget_of_memory_is_kept(kind, monkeypatch):
     potential, budget = frozen(kind), 3e6
     structures = many(40)
+    peaks, predict = [], BatchEvaluator._predict
+
+    def measured(*arguments):
+        with PeakMemory() as used:
+            found = predict(*arguments)
+        peaks.append(used.peak)
+        return found
+
+    monkeypatch.setattr(BatchEvaluator, "_predict", measured)
     evaluator = BatchEvaluator(potential, budget)
-    with PeakMemory() as used:
-        graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in structures]
-        energies = [float(one.energy) for one in evaluator.evaluate(graphs, forces=True, stress=True)]
-    assert 0.2 * budget < used.peak < 1.2 * budget
+    graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in structures]
+    energies = [float(one.energy) for one in evaluator.evaluate(graphs, forces=True, stress=True)]
+    at_a_time = min(len(peaks) - 1, torch.get_num_threads())
+    assert 0.2 * budget < max(peaks) * at_a_time < 1.2 * budget
     assert_allclose(energies, [float(potential.predict(potential.graph(atoms)).energy) for atoms in structures])
 
 
