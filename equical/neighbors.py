@@ -22,6 +22,9 @@ MOST_IMAGES = 1e6
 FARTHEST = 1e9
 """Coordinates beyond this (Å) have too few digits left to tell neighbours apart."""
 
+FAR_CELLS = 1e6
+"""Cells between an atom and the one around the origin, from which on it is put back first."""
+
 THREADED = 2000
 """Atoms from which on vesin uses all cores."""
 
@@ -212,14 +215,15 @@ def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cuto
 
     # 0 is one for each core. For few atoms, starting them takes longer than the list.
     builder = VesinList(cutoff=cutoff, full_list=True, n_threads=0 if len(points) >= THREADED else 1)
-    # Whole lattice vectors are taken off here because vesin keeps shifts in 32 bits.
     offset = np.where(periodic, np.floor(points @ np.linalg.inv(cell)), 0.0)
+    # vesin keeps shifts in 32 bits: whole lattice vectors are taken off atoms that have strayed far.
+    offset[np.all(np.abs(offset) < FAR_CELLS, axis=1)] = 0.0
     pairs, shift, distance = builder.compute(points - offset @ cell, cell, periodic, "PSd")
     receiver, sender = (np.ascontiguousarray(column).astype(np.int64) for column in pairs.T)
-    whole, shift = offset.astype(np.int64), shift.astype(np.int64)
-    outside = np.any(whole != 0, axis=1)
-    crossing = np.flatnonzero(outside[receiver] | outside[sender])  # usually few
-    shift[crossing] += whole[receiver[crossing]] - whole[sender[crossing]]
+    shift = shift.astype(np.int64)
+    if offset.any():
+        whole = offset.astype(np.int64)
+        shift += whole[receiver] - whole[sender]
     return receiver, sender, shift, distance
 
 

@@ -95,6 +95,7 @@ CASES = {
     "left-handed": ([[0, 0, 0], [1, 2, 3]], np.array([[3, 0, 0], [1, -4, 0], [2.9, 1, 2]]), EVERYWHERE, 5.0),
     "far outside": ([[0, 0, 0], [301, 1002, -90], [-1e4, 0, 1]], CUBIC, EVERYWHERE, 3.0),
     "far outside a slab": ([[0, 0, 0], [301, 1002, -3], [-1e4, 0, 1]], CUBIC, [True, True, False], 5.0),
+    "millions of cells outside": ([[0, 0, 0], [3 * 2**24 + 1, 2, -5 * 2**22]], CUBIC, EVERYWHERE, 3.0),
     "slab without third vector": ([[0, 0, 0], [1, 1, 7]], np.diag([3.0, 4.0, 0.0]), [True, True, False], 5.0),
     "wire": ([[0, 0, 0], [1, 1, 7]], [[0, 0, 0], [0, 0, 0], [1, 2, 3]], [False, False, True], 6.0),
     "molecule": ([[0, 0, 0], [0, 0, 1.1], [9, 0, 0]], np.zeros((3, 3)), NOWHERE, 3.0),
