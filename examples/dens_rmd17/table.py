@@ -4,7 +4,9 @@
 
 Mean ± standard deviation over seeds. The first table is about the 1000 test frames and the best model of each run. The
 second is about the 50 validation frames: errors at the last evaluation that every run of a molecule has reached,
-counted in steps and in minutes.
+counted in steps and in minutes. Minutes are those of undisturbed training: steps times the time of a step, which is the
+shortest tenth of the intervals between evaluations of all runs of a kind. What else a machine does, and the time for
+which a run was stopped, are not counted.
 """
 
 import csv
@@ -26,7 +28,7 @@ class Run:
     Attributes:
         atoms: of the molecule.
         test: ``(energy, forces)`` on the test frames, meV and meV/Å.
-        curve: rows of step, minutes, energy (meV) and forces (meV/Å) on the validation frames.
+        curve: rows of step, minutes since the start, energy (meV) and forces (meV/Å) on the validation frames.
     """
 
     atoms: int
@@ -55,7 +57,18 @@ def collect(folder: Path) -> Runs:
         curve[:, 2] *= atoms
         errors = test["errors"]
         runs[molecule, budget][kind].append(Run(atoms, (errors[ENERGY] * atoms, errors[FORCES]), curve))
+    for kinds in runs.values():
+        for members in kinds.values():
+            pace = minutes_per_step(members)
+            for run in members:
+                run.curve[:, 1] = pace * run.curve[:, 0]
     return runs
+
+
+def minutes_per_step(members: list[Run]) -> float:
+    """Of undisturbed training."""
+    differences = np.concatenate([np.diff(run.curve[:, :2], axis=0) for run in members])
+    return float(np.quantile(differences[:, 1] / differences[:, 0], 0.1)) if len(differences) else np.nan
 
 
 def mean_and_spread(values: list[float], digits: int) -> str:

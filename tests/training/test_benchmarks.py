@@ -84,7 +84,8 @@ def test_curves_are_read_at_equal_steps_and_at_equal_time(tmp_path):
             errors = {"energy_mae_meV_per_atom": 1.0, "forces_mae_meV_per_A": 50.0 - gain + 2 * seed}
             result = {"errors": errors, "atoms": 90, "structures": 10}
             (folder / "test" / "result.json").write_text(json.dumps(result))
-            rows = [f"{10 * i},{10 * i * pace},1.0,{100 - 10 * i - gain}" for i in (1, 2, 3)]
+            pause = 100 * seed  # minutes for which the second run was stopped
+            rows = [f"{10 * i},{10 * i * pace + pause * (i > 1)},1.0,{100 - 10 * i - gain}" for i in (1, 2, 3)]
             header = "step,minutes,energy_mae_meV_per_atom,forces_mae_meV_per_A"
             (folder / "run" / "validation.csv").write_text("\n".join([header, *rows]) + "\n")
     lines = call([str(EXAMPLES / "dens_rmd17" / "table.py"), str(tmp_path)], tmp_path).splitlines()
