@@ -1,6 +1,6 @@
 """Divide the RPBE data of the cheat project into slabs, relaxations of adsorbates and gas molecules.
 
-    python examples/catalysis_rpbe/prepare.py train.extxyz.gz catalysis-data/
+    python examples/catalysis_rpbe/prepare.py train.extxyz.gz examples/catalysis_rpbe/catalysis-data/
 
 The bare slabs are independent of each other, so any of them may be held out; of a relaxation all frames or none.
 What is held out is written once more, with the bare slabs and molecules that adsorption energies need, as
