@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
     "BatchConfig",
@@ -82,6 +82,14 @@ class DataConfig(Section):
         if isinstance(values, dict) and isinstance(values.get("paths"), str | Path):
             values = {**values, "paths": [values["paths"]]}
         return values
+
+    @field_validator("paths")
+    @classmethod
+    def _refuse_one_twice(cls, paths: list[Path]) -> list[Path]:
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(f"{path} is listed more than once; to make it count more, give it a weight")
+        return paths
 
     @property
     def label(self) -> str:

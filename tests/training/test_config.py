@@ -19,6 +19,7 @@ DATA = [{"paths": "data.extxyz"}]
         ({"training": {"limits": {}}}, "training.limits: give at least one of max_steps, max_epochs, max_minutes"),
         ({"start_from": "metals-pbe"}, "give exactly one of `model` (a new network) and `start_from`"),
         ({"data": [*DATA, *DATA]}, "two data sets have the same name"),
+        ({"data": [{"paths": ["a.xyz", "b.xyz", "a.xyz"]}]}, "a.xyz is listed more than once"),
         ({"data": []}, "data: List should have at least 1 item"),
         ({"data": [{**DATA[0], "references": "base"}]}, "references: base needs start_from"),
         ({"training": {"denoising": {"sigma": [0.1, 0.01]}}}, "sigma must be positive, or [low, high]"),
