@@ -69,7 +69,7 @@ class BatchEvaluator:
             raise InputError(f"The memory budget must be a positive number of bytes, not {memory}.")
         self.memory = memory
         self._bytes_per_cost: float | None = None
-        self._workers = Workers(torch.get_num_threads() if self.device.type == "cpu" else 1)
+        self._cores = torch.get_num_threads() if self.device.type == "cpu" else 1
 
     def evaluate(
         self, graphs: Iterable[Callable[[], AtomGraph]], *, forces: bool, stress: bool
@@ -84,7 +84,7 @@ class BatchEvaluator:
         done: dict[int, Prediction | InputError] = {}
         running: deque[Future[dict[int, Prediction | InputError]]] = deque()
         given = 0
-        with self._workers as workers:
+        with Workers(self._cores) as workers:
             for batch in self._batches(graphs, done):
                 if self._bytes_per_cost is None or batch.cost > CHUNK_EDGES:
                     # The one to measure, and one structure that is large enough for all cores.
@@ -123,7 +123,7 @@ class BatchEvaluator:
         """The cost of the largest batch."""
         if self._bytes_per_cost is None:
             return PROBE_COST
-        most = self.memory / self._bytes_per_cost / self._workers.count
+        most = self.memory / self._bytes_per_cost / self._cores
         # More edges than a CPU's caches want would be evaluated in chunks, and their derivatives twice.
         return most if self.device.type == "cuda" else min(most, CHUNK_EDGES)
 

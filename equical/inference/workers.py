@@ -45,6 +45,6 @@ class Workers:
         done: Future[T] = Future()
         try:
             done.set_result(function(*arguments, **keywords))
-        except BaseException as error:
+        except Exception as error:
             done.set_exception(error)
         return done
