@@ -1,10 +1,12 @@
 """Compute what relaxed slabs cannot tell: strained metals, and O, H and OH at heights that no relaxation visits.
 
     python3 dft.py PART OUTPUT.extxyz        # PART: bulk, slabs
+    python3 dft.py zero                      # is the zero of energy that of the published data?
 
-Needs GPAW and its setups 0.9.20000 (in Debian: apt install gpaw gpaw-data). Code, setups and settings are those of the
-published slabs (plane waves up to 400 eV, RPBE), so the energies share their zero: H2 differs by 0.2 meV. Frames are
-appended as they are finished; what is in the file is not computed again, so the script may be stopped at any time.
+Needs GPAW and its setups 0.9.20000 (Debian: apt install gpaw gpaw-data). Code, functional and cutoff are those of the
+published slabs (plane waves up to 400 eV, RPBE), so the energies share their zero. Frames are appended as they are
+finished; what is in the file is not computed again, so the script may be stopped at any time. ``strained.extxyz.gz``
+holds all of bulk, ``thin-slabs.extxyz.gz`` the first seven of ``PLACES``.
 """
 
 import itertools
@@ -69,7 +71,7 @@ def slabs() -> Iterator[tuple[str, Atoms]]:
 def compute(atoms: Atoms) -> None:
     """Energy, forces and, of crystals, stress, as results of the atoms."""
     periodic = bool(atoms.pbc.all())
-    kpts = {"density": 4.5, "gamma": True} if periodic else (8, 8, 1)
+    kpts = {"density": 4.5, "gamma": True} if periodic else (8, 8, 1) if atoms.pbc.any() else (1, 1, 1)
     atoms.calc = GPAW(
         mode=PW(400), xc="RPBE", kpts=kpts, occupations=FermiDirac(0.1), txt=None, convergence={"density": 1e-5}
     )
@@ -79,7 +81,18 @@ def compute(atoms: Atoms) -> None:
         atoms.get_stress()
 
 
-def main(part: str, output: str) -> None:
+def zero() -> None:
+    """Print the energy of H2 in the geometry of the published data, where it is -6.678787 eV."""
+    atoms = Atoms("H2", [[0, 0, 0], [0.7504, 0, 0]])
+    atoms.center(vacuum=4.0)
+    compute(atoms)
+    print(f"H2 {atoms.get_potential_energy():.6f} eV, {atoms.get_potential_energy() + 6.678787:+.6f}")
+
+
+def main(part: str, output: str = "") -> None:
+    if part == "zero":
+        zero()
+        return
     structures = {"bulk": crystals, "slabs": slabs}[part]()
     done = {atoms.info["name"] for atoms in read(output, ":")} if Path(output).exists() else set()
     for name, atoms in structures:
