@@ -32,7 +32,8 @@ class Prepared:
     """What a run starts from.
 
     Attributes:
-        train, valid: samples.
+        train: samples of one epoch; those of repeated data sets are in it several times.
+        valid: samples held out.
         potential: the model before the first step.
         neighborhood: how it looks at a structure.
         provenance: data sets with hashes and counts, for the model's metadata.
@@ -85,6 +86,7 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
         "reference_rmse_meV_per_atom": 1000 * zero.rmse,
     }
     report(_size_line(train, valid, potential))
+    train = _repeated(train, config.data, report)
     baseline = None if base is None else _baseline(potential, config, train, valid, report)
     return Prepared(train, valid, potential, neighborhood, provenance, (kept, held_out), baseline)
 
@@ -94,6 +96,15 @@ def with_references(before: Potential, references: Mapping[int, float], elements
     after = Potential(before.config, elements, references, before.scales, before.energy_kind, before.dtype)
     after.load_state_dict(before.state_dict())
     return after
+
+
+def _repeated(train: list[Sample], data: Sequence[DataConfig], report: Report) -> list[Sample]:
+    """Each training structure as often as its data set is to be seen in an epoch."""
+    times = {one.label: one.repeat for one in data}
+    for label, repeat in times.items():
+        if repeat > 1:
+            report(f"{label}: each structure {repeat} times an epoch")
+    return [sample for sample in train for _ in range(times[sample.dataset])]
 
 
 def _read_and_split(config: TrainConfig, report: Report) -> tuple[list[Frame], list[Frame]]:

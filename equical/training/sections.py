@@ -53,7 +53,8 @@ class DataConfig(Section):
             and validation.
         block: break groups into runs of this many consecutive frames; without ``group_key`` 10 by default.
         max_force: leave out frames with a longer force (eV/Å), such as those of a calculation that went astray.
-        weight: factor on this data set's contribution to the loss.
+        weight: factor on this data set's contribution to the loss of a batch.
+        repeat: how often each of its training structures is seen in one epoch.
         references: ``shared``: one set of reference energies with the other shared sets; ``own``: this set has its own
             zero of energy (another code or pseudopotential), and is shifted onto the model's; ``base``: its zero is
             that of the model in ``start_from``, which it was trained on.
@@ -72,6 +73,7 @@ class DataConfig(Section):
     block: int | None = Field(default=None, ge=1)
     max_force: float | None = Field(default=None, gt=0)
     weight: float = Field(default=1.0, gt=0)
+    repeat: int = Field(default=1, ge=1)
     references: Literal["shared", "own", "base"] = "shared"
     split: bool = True
     denoise: bool = True
@@ -88,7 +90,7 @@ class DataConfig(Section):
     def _refuse_one_twice(cls, paths: list[Path]) -> list[Path]:
         for path in paths:
             if paths.count(path) > 1:
-                raise ValueError(f"{path} is listed more than once; to make it count more, give it a weight")
+                raise ValueError(f"{path} is listed more than once; to see it more often, set repeat")
         return paths
 
     @property

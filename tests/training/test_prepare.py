@@ -75,6 +75,19 @@ def test_a_set_can_be_kept_for_training(path, tmp_path):
         prepare(configuration(path, data=sets), quiet)
 
 
+def test_a_repeated_set_is_seen_more_often_and_weighs_no_more_in_the_references(path, tmp_path):
+    other = write_copper(tmp_path, 5, "other.extxyz", seed=9)
+    sets = [{"paths": str(path), "group_key": "run"}, {"paths": str(other), "split": False}]
+    once, lines = prepare(configuration(path, data=sets), quiet), []
+    sets[1]["repeat"] = 3
+    often = prepare(configuration(path, data=sets), lines.append)
+    assert "other: each structure 3 times an epoch" in lines
+    counts = [[sample.origin for sample in run.train].count(f"{other}, frame 0") for run in (once, often)]
+    assert counts == [1, 3] and len(often.train) == len(once.train) + 2 * 5
+    assert torch.equal(once.potential.reference_energies, often.potential.reference_energies)
+    assert often.provenance["training_structures"] == len(once.train)
+
+
 def test_sets_with_and_without_stress_train_together(path, tmp_path):
     molecules = write_copper(tmp_path, 6, "bare.extxyz", stress=False, seed=3)
     sets = [{"paths": str(path), "name": "a"}, {"paths": str(molecules), "name": "b", "references": "own", "block": 1}]
