@@ -46,7 +46,7 @@ def evaluate(
     calculator = make_calculator(model, device, dtype)
     config = data_config(list(data), energy_key, forces_key, stress_key, group_key)
     frames = read_frames(config)
-    folder = open_output(output, "eval", config.label, overwrite=overwrite)
+    folder = open_output(output, "eval", config.label, ["parity.png"], overwrite=overwrite)
     potential = calculator.checkpoint.potential
     where = potential.reference_energies.device
     result = evaluate_model(potential, frames, config, shift_references=shift_references, device=where)

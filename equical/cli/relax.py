@@ -79,6 +79,7 @@ def relax(
     from equical.workflows.output import check_writable, open_output, write_structures
     from equical.workflows.relax import RelaxResult, RelaxSettings, run_relaxation
     from equical.workflows.relax_many import run_relaxations
+    from equical.workflows.relax_record import RELAX_FILES
 
     if fix_volume and fix_shape:
         raise click.UsageError("--fix-volume and --fix-shape together leave nothing of the cell to relax")
@@ -90,7 +91,7 @@ def relax(
     if write is not None:
         check_writable(write, len(images))
     calculator = make_calculator(model, device, dtype)
-    folder = open_output(output, "relax", structure.stem, overwrite=overwrite, resume=resume)
+    folder = open_output(output, "relax", structure.stem, RELAX_FILES, overwrite=overwrite, resume=resume)
     if len(images) == 1:
         result = run_relaxation(images[0], calculator, settings, folder, resume=resume, quiet=quiet)
         if not quiet:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from equical.training.prepare import Prepared
     from equical.training.trainer import TrainResult
 
+FILES = (
+    "training.csv", "validation.csv", "split.json", "learning_curve.png", "parity.png", "checkpoints/*.pt",
+    "model/*", "model_last/*",
+)  # fmt: skip
+"""What a run leaves in its folder."""
+
 
 @click.command("train")
 @click.argument("config", type=click.Path(path_type=Path))
@@ -59,7 +65,7 @@ def run_training(
     from equical.training.memory import keep_freed_memory
     from equical.training.prepare import prepare
     from equical.training.trainer import Trainer
-    from equical.workflows.output import open_output
+    from equical.workflows.output import open_output, remove_earlier
 
     keep_freed_memory()
     world = join_world(config.device)
@@ -69,7 +75,7 @@ def run_training(
     try:
         world.device(config.device)
         if world.speaks:
-            folder = open_output(folder, "train", stem, overwrite=overwrite, resume=resume)
+            folder = open_output(folder, "train", stem, [], overwrite=overwrite, resume=resume)
         folder = world.agree(folder)
         assert folder is not None
         with _nothing_left_behind(folder):
@@ -77,6 +83,8 @@ def run_training(
             if examine is not None and world.speaks:
                 examine(prepared)
         if world.speaks:
+            if overwrite:  # not before the data are known to be good: a trained model is worth more than a plot
+                remove_earlier(folder, FILES)
             _write_split(prepared, folder)
         with _ProgressBar(disable=quiet or not world.speaks) as bar:
             trainer = Trainer(config, prepared, folder, world=world, report=show, bar=bar.show)

@@ -139,7 +139,9 @@ def bench(  # noqa: PLR0913
     first = EquiCalc(model, device=device, dtype=dtype, execution=executions[0])
     unit = _default_structure(first) if structure is None else structure
     check_structure(unit)
-    folder = None if output is None else open_output(output, "bench", first.checkpoint.name, overwrite=overwrite)
+    folder = None
+    if output is not None:
+        folder = open_output(output, "bench", first.checkpoint.name, ["bench.png"], overwrite=overwrite)
     cells = {len(cell): cell for cell in (_supercell(unit, size) for size in sorted(sizes))}
     rows: list[BenchRow] = []
     for atoms in tqdm(cells.values(), desc="sizes", unit="size", disable=quiet or None):

@@ -9,11 +9,9 @@ from ase.calculators.calculator import BaseCalculator
 
 from equical.errors import InputError
 from equical.workflows.inputs import check_structure
+from equical.workflows.vacuum import VACUUM, widest_gap
 
 __all__ = ["bare_crystal", "largest_force", "require_total_energy", "warn_each"]
-
-VACUUM = 8.0
-"""Å. A wider gap between atoms along a lattice direction is taken for the vacuum of a slab or a molecule."""
 
 
 def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) -> Atoms:
@@ -34,10 +32,10 @@ def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) ->
         raise InputError(
             f"{purpose} needs a crystal that is periodic in three directions; this structure has pbc={periodic}"
         )
-    axis, gap = _widest_gap(atoms)
+    axis, gap = widest_gap(atoms)
     if gap > VACUUM and not vacuum_allowed:
         raise InputError(
-            f"{gap:.1f} Å without atoms along cell vector {'abc'[axis]}: a slab or a molecule in vacuum, "
+            f"{gap:.1f} Å without atoms along cell vector {axis}: a slab or a molecule in vacuum, "
             f"it seems, and {purpose} needs a bulk crystal"
         )
     crystal = atoms.copy()
@@ -46,16 +44,6 @@ def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) ->
         warnings.warn(f"constraints are left out: {purpose} moves all atoms", stacklevel=3)
         crystal.set_constraint()
     return crystal
-
-
-def _widest_gap(atoms: Atoms) -> tuple[int, float]:
-    """Axis and width in Å of the widest layer without atoms, measured along the normals of the cell's faces."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell[:]), axis=0)
-    gaps = []
-    for axis in range(3):
-        levels = np.sort(atoms.get_scaled_positions(wrap=True)[:, axis])
-        gaps.append(heights[axis] * np.diff(levels, append=levels[0] + 1).max())
-    return int(np.argmax(gaps)), float(max(gaps))
 
 
 def require_total_energy(calculator: BaseCalculator, purpose: str) -> None:

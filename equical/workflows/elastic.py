@@ -38,6 +38,9 @@ from equical.workflows.suitability import warn_if_unsuitable
 
 __all__ = ["ElasticResult", "elastic"]
 
+FILES = ("points/*.npz", "reference.extxyz", "stiffness.csv", "stress_strain.png", "young.png")
+"""What a run leaves in its folder."""
+
 PURPOSE = "a calculation of elastic constants"
 
 LARGEST_STRESS = 0.5
@@ -147,7 +150,9 @@ def elastic(  # noqa: PLR0913
     warn_if_unsuitable(calc, crystal, PURPOSE)
     folder = None
     if output is not None:
-        folder = open_output(output, "elastic", crystal.get_chemical_formula(), overwrite=overwrite, resume=resume)
+        folder = open_output(
+            output, "elastic", crystal.get_chemical_formula(), FILES, overwrite=overwrite, resume=resume
+        )
     settings = {"clamped": clamped, "fmax": fmax, "relax_first": relax_first}
     store = Evaluations(folder and folder / "points", calc, settings, resume=resume)
 

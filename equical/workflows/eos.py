@@ -34,6 +34,9 @@ Relaxation = Literal["none", "ions", "shape"]
 FEWEST_POINTS = 5
 """An equation of state has four parameters."""
 
+FILES = ("points/*.npz", "scan.extxyz", "eos.csv", "eos.png", "equilibrium.extxyz")
+"""What a run leaves in its folder."""
+
 UNITS = {
     "volume": "Å³ per cell", "energy": "eV per cell", "bulk_modulus": "GPa", "bulk_modulus_derivative": "1",
     "lattice_scale": "1", "rms_residual": "eV per atom", "r_squared": "1", "volumes": "Å³ per cell",
@@ -122,7 +125,7 @@ def eos(  # noqa: PLR0913
     warn_if_unsuitable(calc, crystal, "an equation of state", forces=relax != "none")
     folder = None
     if output is not None:
-        folder = open_output(output, "eos", crystal.get_chemical_formula(), overwrite=overwrite, resume=resume)
+        folder = open_output(output, "eos", crystal.get_chemical_formula(), FILES, overwrite=overwrite, resume=resume)
     store = Evaluations(folder and folder / "points", calc, {"relax": relax, "fmax": fmax}, resume=resume)
 
     structures, unrelaxed = [], []

@@ -11,7 +11,7 @@ import math
 import os
 import platform
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
@@ -33,9 +33,11 @@ __all__ = [
     "check_structure",
     "check_writable",
     "open_output",
+    "parameters_of",
     "provenance",
     "read_structure",
     "read_structures",
+    "remove_earlier",
     "removed_if_empty",
     "resolve_calculator",
     "snapshot",
@@ -45,7 +47,13 @@ __all__ = [
 
 
 def open_output(
-    directory: str | os.PathLike[str] | None, command: str, stem: str, *, overwrite: bool = False, resume: bool = False
+    directory: str | os.PathLike[str] | None,
+    command: str,
+    stem: str,
+    leaves: Iterable[str],
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> Path:
     """Create the folder a run writes to.
 
@@ -53,8 +61,9 @@ def open_output(
         directory: the folder; None for ``<command>-<stem>`` in the working directory.
         command: name of the workflow.
         stem: what it works on, usually the stem of the structure file.
-        overwrite: accept a folder with earlier results. Its ``result.json`` is removed at once, so that it cannot be
-            taken for the result of a new run that dies half-way; other files are replaced as new ones are written.
+        leaves: patterns of the files that such a run leaves in its folder, beside ``result.json``.
+        overwrite: accept a folder with earlier results. They are removed at once, so that none of them can be taken
+            for a result of the new run, which may fail, die half-way, or have less to tell. Other files stay.
         resume: accept a folder with earlier results and leave all of it in place.
 
     Raises:
@@ -69,12 +78,22 @@ def open_output(
             pass
         occupied = any(folder.iterdir())
         if occupied and overwrite:
-            (folder / "result.json").unlink(missing_ok=True)
+            remove_earlier(folder, leaves)
     except OSError as error:
         raise InputError(f"cannot write to output folder {folder}: {error.strerror or error}") from error
     if occupied and not (overwrite or resume):
         raise InputError(f"output folder {folder} is not empty; choose another with --output, or --overwrite it")
     return folder
+
+
+def remove_earlier(folder: Path, leaves: Iterable[str]) -> None:
+    """Remove ``result.json`` and what else an earlier run has left, and subfolders that are empty then."""
+    found = [path for pattern in ("result.json", *leaves) for path in folder.glob(pattern) if path.is_file()]
+    for path in found:
+        path.unlink()
+    for parent in {path.parent for path in found} - {folder}:
+        if not any(parent.iterdir()):
+            parent.rmdir()
 
 
 @contextmanager
@@ -188,6 +207,12 @@ def snapshot(atoms: Atoms) -> Atoms:
         known = {name: results[name] for name in all_properties if results.get(name) is not None}
         copy.calc = SinglePointCalculator(copy, **known)
     return copy
+
+
+def parameters_of(calculator: BaseCalculator) -> dict[str, str]:
+    """What a calculator was told, as text, without the device: a run may move to another machine."""
+    parameters = getattr(calculator, "parameters", {})
+    return {name: str(value) for name, value in sorted(parameters.items()) if name != "device"}
 
 
 def provenance(calculator: BaseCalculator) -> dict[str, Any]:

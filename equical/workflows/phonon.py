@@ -16,7 +16,7 @@ from equical.errors import InputError
 from equical.workflows.crystal import bare_crystal, largest_force, require_total_energy, warn_each
 from equical.workflows.evaluations import Evaluations
 from equical.workflows.output import open_output, removed_if_empty, resolve_calculator
-from equical.workflows.phonon_files import write_phonon
+from equical.workflows.phonon_files import FILES, write_phonon
 from equical.workflows.phonon_forces import (
     ForceConstants,
     cell_heights,
@@ -149,7 +149,9 @@ def phonon(  # noqa: PLR0913
     warn_if_unsuitable(calc, crystal, "a phonon calculation")
     folder = None
     if output is not None:
-        folder = open_output(output, "phonon", crystal.get_chemical_formula(), overwrite=overwrite, resume=resume)
+        folder = open_output(
+            output, "phonon", crystal.get_chemical_formula(), FILES, overwrite=overwrite, resume=resume
+        )
     store = Evaluations(folder and folder / "forces", calc, {}, resume=resume)
 
     with removed_if_empty(folder), store.forgotten_if_refused():

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from equical.workflows.phonon import PhononResult
 
-__all__ = ["write_phonon"]
+__all__ = ["FILES", "write_phonon"]
+
+FILES = (
+    "forces/*.npz", "structure.extxyz", "thermal.csv", "bands_dos.png", "thermal.png", "phonopy.yaml",
+    "force_constants.hdf5", "band.yaml", "total_dos.dat", "thermal_properties.yaml",
+)  # fmt: skip
+"""What a run leaves in its folder."""
 
 UNITS = {
     "max_force": "eV/Å", "residual_force": "eV/Å", "supercell_width": "Å", "displacement": "Å",

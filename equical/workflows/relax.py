@@ -30,7 +30,7 @@ from equical.workflows.relax_descent import (
     measure,
     relaxing_strains,
 )
-from equical.workflows.relax_record import RelaxRecord
+from equical.workflows.relax_record import RELAX_FILES, RelaxRecord
 from equical.workflows.spacegroup import SYMPREC, space_group
 
 if TYPE_CHECKING:
@@ -141,7 +141,9 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     calculator = resolve_calculator(calculator, atoms)
     folder = None
     if output is not None:
-        folder = open_output(output, "relax", atoms.get_chemical_formula(), overwrite=overwrite, resume=resume)
+        folder = open_output(
+            output, "relax", atoms.get_chemical_formula(), RELAX_FILES, overwrite=overwrite, resume=resume
+        )
     return run_relaxation(atoms, calculator, settings, folder, resume=resume, quiet=quiet)
 
 
@@ -161,7 +163,7 @@ def run_relaxation(
         if settings.cell != "fixed":
             require_total_energy(calculator, "a relaxation of the cell")
         mask = relaxing_strains(atoms, settings, calculator)
-        start = _with_symmetry(atoms) if settings.symmetry else atoms.copy()
+        start = _with_symmetry(atoms, settings.cell == "fixed") if settings.symmetry else atoms.copy()
         record = RelaxRecord(folder, start, settings, calculator, resume=resume)
         moving, history = _take_up(record.earlier, start, settings, mask)
         moving.calc = calculator
@@ -185,14 +187,18 @@ def run_relaxation(
     return result
 
 
-def _with_symmetry(atoms: Atoms) -> Atoms:
-    """A copy with its symmetry made exact, and held by a constraint."""
+def _with_symmetry(atoms: Atoms, keep_cell: bool) -> Atoms:
+    """A copy with its symmetry made exact, and held by a constraint; a cell to be kept may break it a little."""
     from ase.constraints import FixSymmetry
 
     if space_group(atoms) is None:
         raise InputError("keeping the symmetry needs a crystal that is periodic in three directions")
     start = atoms.copy()
-    start.set_constraint([*atoms.constraints, FixSymmetry(start, symprec=SYMPREC)])
+    symmetry = FixSymmetry(start, symprec=SYMPREC)  # makes cell and positions exact
+    if keep_cell:
+        start.set_constraint()
+        start.set_cell(atoms.cell, scale_atoms=True)
+    start.set_constraint([*atoms.constraints, symmetry])
     return start
 
 

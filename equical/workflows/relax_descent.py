@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from equical.errors import InputError
 from equical.workflows.output import snapshot
+from equical.workflows.vacuum import VACUUM, widest_gap
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -48,7 +50,7 @@ class RelaxSettings:
     Attributes:
         fmax: eV/Å. Largest force allowed on any atom that is free to move.
         smax: GPa. Largest deviation allowed of any stress component that the cell is free to relax from its target,
-            minus ``pressure``.
+            minus ``pressure``. The stress is that of the whole cell, so the vacuum of a slab dilutes it.
         steps: give up after this many steps.
         cell: ``"fixed"``; ``"free"`` for shape and volume; ``"fixed-volume"`` for the shape at constant volume;
             ``"fixed-shape"`` for the volume at constant shape. In a slab only in-plane vectors relax.
@@ -151,7 +153,18 @@ def relaxing_strains(atoms: Atoms, settings: RelaxSettings, calculator: BaseCalc
         raise InputError("relaxing the cell needs a periodic structure; this one has pbc=FFF (leave out --cell)")
     if "stress" not in calculator.implemented_properties:
         raise InputError(f"{type(calculator).__name__} computes no stress, which relaxing the cell needs")
+    axis, gap = widest_gap(atoms)
+    if settings.pressure and (gap > VACUUM or not atoms.pbc.all()):
+        raise InputError(
+            "a pressure means nothing where there is vacuum: its work would depend on how much; leave out --pressure"
+        )
     if atoms.pbc.all():
+        if gap > VACUUM:
+            warnings.warn(
+                f"the {gap:.1f} Å without atoms along cell vector {axis} relax with the cell, and may close; for a "
+                "slab make the structure non-periodic along it",
+                stacklevel=2,
+            )
         return np.ones((3, 3), dtype=bool)
     if settings.cell != "free":
         raise InputError(f"cell {settings.cell!r} needs a structure that is periodic in three directions")

@@ -13,7 +13,7 @@ from equical.errors import InputError
 from equical.workflows.inputs import resolve_calculator
 from equical.workflows.output import open_output, provenance, write_json, write_structures
 from equical.workflows.relax import RelaxResult, RelaxSettings, run_relaxation
-from equical.workflows.relax_record import UNITS, describe
+from equical.workflows.relax_record import RELAX_FILES, UNITS, describe
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -70,7 +70,7 @@ def relax_many(
     calculator = resolve_calculator(calculator)
     folder = None
     if output is not None:
-        folder = open_output(output, "relax", "many", overwrite=overwrite, resume=resume)
+        folder = open_output(output, "relax", "many", RELAX_FILES, overwrite=overwrite, resume=resume)
     return run_relaxations(images, calculator, settings or RelaxSettings(), folder, resume=resume, quiet=quiet)
 
 

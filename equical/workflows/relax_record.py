@@ -5,22 +5,35 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
 
 from equical.errors import InputError
-from equical.workflows.output import append_structure, atomic_path, provenance, write_json, write_structures
+from equical.workflows.output import (
+    append_structure,
+    atomic_path,
+    parameters_of,
+    provenance,
+    write_json,
+    write_structures,
+)
 from equical.workflows.relax_plot import plot_relaxation
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
+    from ase.constraints import FixConstraint
 
     from equical.workflows.relax import RelaxResult, RelaxSettings
 
-__all__ = ["RelaxRecord", "describe"]
+__all__ = ["RELAX_FILES", "RelaxRecord", "describe"]
+
+_FILES = ("run.json", "trajectory.extxyz", "relaxed.extxyz", "relax.png")
+RELAX_FILES = (*_FILES, *(f"[0-9]*/{name}" for name in ("result.json", *_FILES)))
+"""What relaxations of one or of many structures leave in a folder."""
 
 UNITS = {
     "energy": "eV",
@@ -71,8 +84,15 @@ class RelaxRecord:
         self.earlier: list[Atoms] = []
         if folder is None:
             return
-        kind = {"cell": settings.cell, "pressure": settings.pressure, "symmetry": settings.symmetry}
-        self._run = {"model": self._provenance["model"], **kind}
+        self._run = {
+            "model": self._provenance["model"],
+            "parameters": parameters_of(calculator),
+            "cell": settings.cell,
+            "pressure": settings.pressure,
+            "symmetry": settings.symmetry,
+            "pbc": start.pbc.tolist(),
+            "constraints": _constraints(start),
+        }
         if resume and self._trajectory.exists():
             self._check_same(self._run)
             self.earlier = self._take_up(start)
@@ -83,7 +103,7 @@ class RelaxRecord:
         return self._folder / "trajectory.extxyz"
 
     def _check_same(self, run: dict[str, Any]) -> None:
-        """Refuse to go on with another model, cell mode, pressure or symmetry than before."""
+        """Refuse to go on with another model, structure or kind of relaxation than before."""
         assert self._folder is not None
         try:
             before = json.loads((self._folder / "run.json").read_text("utf-8"))
@@ -93,7 +113,7 @@ class RelaxRecord:
             ) from None
         changed = [key for key in run if run[key] != before.get(key)]
         if changed:
-            what = ", ".join(f"{key} was {_name(before.get(key))}" for key in changed)
+            what = ", ".join(f"{key} {_was(key)} {_shown(before.get(key))}" for key in changed)
             raise InputError(f"cannot resume the run in {self._folder}: {what}; keep to that, or choose another folder")
 
     def _take_up(self, start: Atoms) -> list[Atoms]:
@@ -139,9 +159,35 @@ class RelaxRecord:
         write_json(self._folder / "result.json", describe(result) | self._provenance | {"units": UNITS})
 
 
-def _name(value: Any) -> Any:
-    """A model's name, or its calculator's where it has none; other settings as they are."""
-    return value.get("name", value.get("calculator")) if isinstance(value, dict) else value
+def _constraints(atoms: Atoms) -> list[str]:
+    """Constraints as text; the one that keeps the symmetry is a setting of its own."""
+    from ase.constraints import FixSymmetry
+
+    given = [constraint for constraint in atoms.constraints if not isinstance(constraint, FixSymmetry)]
+    return [f"{type(one).__name__} {json.dumps(_arguments(one), default=_as_list)}" for one in given]
+
+
+def _arguments(constraint: FixConstraint) -> Any:
+    """What it was made with; ASE demands ``todict`` of its own constraints only."""
+    try:
+        return constraint.todict()["kwargs"]
+    except (AttributeError, NotImplementedError):
+        return vars(constraint)
+
+
+def _as_list(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else repr(value)
+
+
+def _was(key: str) -> str:
+    return "were" if key.endswith("s") else "was"
+
+
+def _shown(value: Any) -> Any:
+    """A model by its name, or its calculator's where it has none; long lists cut short; other settings as they are."""
+    if isinstance(value, dict) and "calculator" in value:
+        return value.get("name", value["calculator"])
+    return shorten(str(value), 60, placeholder=" …") if isinstance(value, list | dict) else value
 
 
 def describe(result: RelaxResult) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def test_constraints_are_left_out_with_a_warning():
         (fcc111("Cu", (1, 1, 3), vacuum=8), "pbc=TTF"),
         (periodic(fcc111("Cu", (1, 1, 3), vacuum=8)), "16.0 Å without atoms along cell vector c"),
         (periodic(fcc111("Cu", (1, 1, 3), vacuum=8))[::-1], "cell vector c"),
+        (periodic(fcc111("Cu", (1, 1, 3), vacuum=3.5)), "7.0 Å without atoms"),
         (periodic(molecule("H2O", vacuum=6)), "slab or a molecule in vacuum"),
         (Atoms("Cu", cell=[3, 3, 0], pbc=True), "without volume"),
         (Atoms("Cu", positions=[[0, 0, np.nan]], cell=[3, 3, 3], pbc=True), "finite"),

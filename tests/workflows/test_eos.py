@@ -240,6 +240,25 @@ def test_resume_calculates_what_is_missing_alone(tmp_path):
         eos(bulk("Cu"), EMT(), output=tmp_path, resume=True)
 
 
+def test_an_overwritten_run_that_was_killed_can_be_resumed(tmp_path):
+    class Killed(BaseException):
+        """No error that anything but the end of the process handles."""
+
+    def kill(energy):
+        if calculator.count == 3:
+            raise Killed
+        return energy
+
+    eos(bulk("Cu"), Counting(), output=tmp_path)
+    calculator = Counting(kill)
+    with pytest.raises(Killed):
+        eos(bulk("Cu"), calculator, volume_range=0.05, output=tmp_path, overwrite=True)
+    calculator = Counting()
+    result = eos(bulk("Cu"), calculator, volume_range=0.05, output=tmp_path, resume=True)
+    assert result.fit is not None
+    assert calculator.count < len(result.volumes)
+
+
 def test_any_calculator_with_energies_will_do():
     class EnergyAlone(Calculator):
         implemented_properties = ("energy",)

@@ -104,6 +104,20 @@ def test_second_run_into_the_same_folder_is_refused_or_replaces_everything(tmp_p
         md(lattice(), steps=20, restart=True)
 
 
+def test_nothing_of_an_overwritten_run_is_left(tmp_path):
+    md(bulk("Cu", cubic=True), EMT(), steps=200, timestep=2, interval=2, output=tmp_path)
+    assert (tmp_path / "msd.csv").exists()
+    md(bulk("Al", cubic=True), EMT(), steps=4, timestep=2, output=tmp_path, overwrite=True)
+    assert not [path.name for path in tmp_path.iterdir() if path.stem in ("msd", "vacf", "vdos")]
+
+
+@pytest.mark.parametrize("ensemble", ["bussi", "langevin"])
+def test_a_structure_that_the_calculator_refuses_leaves_nothing(tmp_path, ensemble):
+    with pytest.raises(NotImplementedError, match="Fe"):
+        md(bulk("Fe", cubic=True), EMT(), ensemble=ensemble, steps=4, output=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_constant_energy_is_what_a_plain_ase_script_computes():
     result = md(lattice(quartic=5.0), ensemble="nve", temperature=500, timestep=3, steps=50, seed=4)
     plain = lattice(quartic=5.0)

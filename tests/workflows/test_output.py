@@ -35,7 +35,7 @@ from equical.workflows.output import (
 
 def test_default_folder_names_command_and_stem(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert open_output(None, "relax", "cu") == Path("relax-cu")
+    assert open_output(None, "relax", "cu", []) == Path("relax-cu")
     assert list((tmp_path / "relax-cu").iterdir()) == []
 
 
@@ -43,22 +43,28 @@ def test_occupied_folder_is_refused_unless_asked(tmp_path):
     (tmp_path / "result.json").write_text("{}")
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty.*--overwrite"):
-        open_output(tmp_path, "relax", "cu")
-    open_output(tmp_path, "relax", "cu", resume=True)
+        open_output(tmp_path, "relax", "cu", [])
+    open_output(tmp_path, "relax", "cu", [], resume=True)
     assert (tmp_path / "result.json").exists()
-    open_output(tmp_path, "relax", "cu", overwrite=True)
-    assert not (tmp_path / "result.json").exists()
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_overwriting_removes_what_such_runs_leave_and_nothing_else(tmp_path):
+    for name in ("result.json", "points/0.npz", "points/mine.txt", "steps/1.npz", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    open_output(tmp_path, "eos", "cu", ["points/*.npz", "steps/*.npz", "eos.png"], overwrite=True)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"points", "points/mine.txt", "notes.txt"}
 
 
 def test_output_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file; give a folder"):
-        open_output(tmp_path / "file", "relax", "cu")
+        open_output(tmp_path / "file", "relax", "cu", [])
     with pytest.raises(InputError, match="cannot write to output folder"):
-        open_output(tmp_path / "file" / "below", "relax", "cu")
+        open_output(tmp_path / "file" / "below", "relax", "cu", [])
     with pytest.raises(InputError, match="cannot write to output folder"):
-        open_output("/proc/equical", "relax", "cu")
+        open_output("/proc/equical", "relax", "cu", [])
 
 
 def test_failed_write_leaves_the_old_file_and_no_debris(tmp_path):

@@ -146,6 +146,17 @@ def test_symmetry_is_kept_where_forces_would_break_it():
     assert kept.atoms.constraints == []
 
 
+def test_a_cell_that_is_kept_is_kept_where_the_symmetry_is_made_exact():
+    atoms = bulk("Cu", cubic=True)
+    atoms.set_cell([3.600, 3.600, 3.604], scale_atoms=True)
+    atoms.positions[1] += [0.003, 0, 0]
+    result = relax(atoms, EMT(), fmax=1e-4, symmetry=True)
+    np.testing.assert_array_equal(result.atoms.cell, atoms.cell)
+    assert result.converged
+    result.atoms.calc = EMT()
+    assert np.abs(result.atoms.get_forces()).max() < 1e-4
+
+
 def test_frozen_atoms_stay_and_the_slab_relaxes():
     slab = fcc111("Cu", (2, 2, 3), vacuum=8)
     slab.rattle(0.05, seed=0)
@@ -174,6 +185,11 @@ def test_slab_cell_relaxes_in_plane_only():
     assert result.converged
     np.testing.assert_allclose(result.atoms.cell[2], slab.cell[2], atol=1e-10)
     assert result.atoms.cell.lengths()[0] < slab.cell.lengths()[0] - 0.05
+
+
+def test_vacuum_that_relaxes_with_the_cell_is_warned_of():
+    with pytest.warns(UserWarning, match=r"the 16\.0 Å without atoms along cell vector c relax with the cell"):
+        relax(fcc111("Cu", (1, 1, 3), vacuum=8, periodic=True), EMT(), cell="free", steps=1)
 
 
 def test_molecule_and_calculator_without_free_energy():
@@ -225,6 +241,8 @@ def test_structures_that_cannot_be_relaxed_are_refused(tmp_path):
         (bulk("Cu"), NoStress(), {"cell": "free"}, "NoStress computes no stress"),
         (fcc111("Cu", (1, 1, 3), vacuum=8), EMT(), {"cell": "fixed-volume"}, "periodic in three directions"),
         (molecule("CO"), EMT(), {"symmetry": True}, "periodic in three directions"),
+        (fcc111("Cu", (1, 1, 3), vacuum=8), EMT(), {"cell": "free", "pressure": 2}, "a pressure means nothing"),
+        (fcc111("Cu", (1, 1, 3), vacuum=8, periodic=True), EMT(), {"cell": "free", "pressure": 2}, "there is vacuum"),
     ]
     for atoms, calculator, settings, message in cases:
         with pytest.raises(InputError, match=message):
@@ -325,6 +343,31 @@ def test_resuming_something_else_is_refused(tmp_path, distorted):
     with pytest.raises(InputError, match="not empty"):
         relax(distorted, EMT(), output=tmp_path / "out")
     assert relax(moved, EMT(), output=tmp_path / "out", overwrite=True).converged
+
+
+def test_resuming_with_other_constraints_boundaries_or_parameters_is_refused(tmp_path, distorted):
+    relax(distorted, EMT(), steps=2, output=tmp_path / "out")
+    frozen, open_ended = distorted.copy(), distorted.copy()
+    frozen.set_constraint(FixAtoms([0, 1, 2]))
+    open_ended.pbc = (True, True, False)
+    for atoms, calculator, message in [
+        (frozen, EMT(), r"constraints were \[\]"),
+        (open_ended, EMT(), r"pbc was \[True, True, True\]"),
+        (distorted, EMT(asap_cutoff=True), "parameters were"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            relax(atoms, calculator, output=tmp_path / "out", resume=True)
+    relax(frozen, EMT(), steps=2, output=tmp_path / "frozen")
+    assert relax(frozen, EMT(), output=tmp_path / "frozen", resume=True).converged
+
+
+def test_nothing_of_an_overwritten_run_is_left(tmp_path, distorted):
+    relax_many([distorted, bulk("Ag"), bulk("Au")], EMT(), output=tmp_path)
+    relax_many([bulk("Ni"), bulk("Fe")], EMT(), output=tmp_path, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["0"]
+    assert json.loads((tmp_path / "0" / "result.json").read_text())["structure"] == "Ni"
+    relax(bulk("Cu"), EMT(), output=tmp_path, overwrite=True)
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
 
 
 def test_one_bad_structure_does_not_stop_the_rest(tmp_path, distorted, calls):

@@ -18,6 +18,12 @@ from equical.workflows.output import atomic_path, provenance, write_json, write_
 
 __all__ = ["format_summary", "format_table", "write_results"]
 
+FILES = (
+    "steps/*.npz", "slab.extxyz", "starts.extxyz", "configurations.extxyz", "references.extxyz", "adsorption.csv",
+    "sites.png", "energies.png", "best.extxyz", "best.png",
+)  # fmt: skip
+"""What a run leaves in its folder."""
+
 COLUMNS = {
     "rank": "rank",
     "name": "configuration",

@@ -22,14 +22,14 @@ from equical.workflows.adsorption.notes import AdsorptionWarning, notes_after, n
 from equical.workflows.adsorption.place import AZIMUTHS, Placement, place_all
 from equical.workflows.adsorption.references import Stoichiometry, gas_molecule, reference_for
 from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
-from equical.workflows.adsorption.report import write_results
+from equical.workflows.adsorption.report import FILES, write_results
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference
 from equical.workflows.adsorption.sites import SiteClass, choose_sites, exposed_atoms, find_sites
 from equical.workflows.adsorption.slabs import fixed_atoms, freeze_bottom, standard_slab
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
 from equical.workflows.evaluations import Evaluations
 from equical.workflows.inputs import read_structure, resolve_calculator
-from equical.workflows.output import open_output
+from equical.workflows.output import open_output, removed_if_empty
 from equical.workflows.relax import RelaxSettings
 
 __all__ = ["adsorption_energy"]
@@ -84,13 +84,14 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
     plan = _plan(slab, adsorbate, calculator, reference, freeze)
     folder = None
     if output is not None:
-        folder = open_output(output, "adsorb", plan.adsorbate.name, overwrite=overwrite, resume=resume)
+        folder = open_output(output, "adsorb", plan.adsorbate.name, FILES, overwrite=overwrite, resume=resume)
     frozen = None if plan.given is None else fixed_atoms(plan.given)
     settings = {"fmax": fmax, "steps": steps, "freeze": freeze, "frozen": frozen}
     store = Evaluations(folder and folder / "steps", plan.calculator, settings, resume=resume)
     relaxer = Relaxer(plan.calculator, store, fmax, steps)
 
-    surface = _prepare(plan, freeze, relaxer)
+    with removed_if_empty(folder), store.forgotten_if_refused():
+        surface = _prepare(plan, freeze, relaxer)
     chosen = choose_sites(surface.sites, sites)
     placements = place_all(surface.slab, plan.adsorbate, chosen, surface.symmetry, azimuths)
     notes = list(notes_before(surface.slab, plan.adsorbate, placements[0].atoms, surface.start))

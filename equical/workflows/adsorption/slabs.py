@@ -6,6 +6,7 @@ from ase.constraints import FixAtoms
 
 from equical.errors import InputError
 from equical.workflows.inputs import check_structure
+from equical.workflows.vacuum import empty_layers
 
 __all__ = [
     "count_layers",
@@ -63,16 +64,9 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def _gaps(atoms: Atoms) -> np.ndarray:
-    """``[3]`` Å: widest layer without atoms along the normal of each pair of lattice vectors."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell[:]), axis=0)
-    fractions = np.sort(atoms.get_scaled_positions(wrap=False) % 1, axis=0)
-    return heights * np.diff(fractions, axis=0, append=fractions[:1] + 1).max(axis=0)
-
-
 def _check_vacuum(slab: Atoms) -> None:
     """Refuse bulk crystals, molecules, and slabs that stand on edge."""
-    gaps = _gaps(slab)
+    gaps = empty_layers(slab)
     empty = ["abc"[axis] for axis in range(3) if gaps[axis] > MIN_VACUUM]
     if not slab.pbc[2]:
         empty = sorted({*empty, "c"})

@@ -22,7 +22,7 @@ from equical.errors import InputError
 from equical.workflows.md.ensembles import Propagator
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.snapshot import Snapshot
-from equical.workflows.output import atomic_path, provenance
+from equical.workflows.output import atomic_path, parameters_of, provenance
 
 __all__ = ["Checkpoint", "load_checkpoint", "origin_of", "save_checkpoint"]
 
@@ -67,9 +67,7 @@ def origin_of(atoms: Atoms, calculator: BaseCalculator, settings: MDSettings) ->
         arrays.append(atoms.get_momenta())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
-    parameters = {name: str(value) for name, value in sorted(getattr(calculator, "parameters", {}).items())}
-    parameters.pop("device", None)  # a run may move to another machine
-    model = provenance(calculator)["model"] | {"parameters": parameters}
+    model = provenance(calculator)["model"] | {"parameters": parameters_of(calculator)}
     return {"structure": digest.hexdigest(), "model": model, "settings": settings.to_dict()}
 
 

@@ -24,7 +24,7 @@ from equical.workflows.md.analysis import (
 from equical.workflows.md.plots import plot_diffusion, plot_radial_distribution, plot_spectrum, plot_thermo
 from equical.workflows.md.record import THERMO, TRAJECTORY, frame_of
 from equical.workflows.md.settings import MDSettings
-from equical.workflows.md.simulate import Outcome
+from equical.workflows.md.simulate import CHECKPOINT, Outcome
 from equical.workflows.md.velocities import frozen_mask
 from equical.workflows.output import atomic_path, write_json, write_structures
 
@@ -33,6 +33,12 @@ __all__ = ["Average", "MDResult", "summarise", "write_result"]
 Floats = NDArray[np.float64]
 
 FEWEST_FRAMES = 16  # four blocks of four
+FILES = (
+    CHECKPOINT, TRAJECTORY, THERMO, "final.extxyz", "thermo.png",
+    "rdf.csv", "rdf.png", "msd.csv", "msd.png", "vacf.csv", "vdos.csv", "vdos.png",
+)  # fmt: skip
+"""What a run leaves in its folder."""
+
 UNITS = {
     "time": "ps", "timestep": "fs", "temperature": "K", "pressure": "GPa", "volume": "Å³", "density": "g/cm³",
     "potential_energy": "eV", "energy_drift": "meV/atom/ps", "diffusion": "cm²/s", "diffusion_error": "cm²/s",

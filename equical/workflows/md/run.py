@@ -12,11 +12,11 @@ from ase.calculators.calculator import BaseCalculator
 
 from equical.errors import InputError
 from equical.workflows.md.restart import origin_of
-from equical.workflows.md.result import MDResult, summarise, write_result
+from equical.workflows.md.result import FILES, MDResult, summarise, write_result
 from equical.workflows.md.settings import MDSettings, check_run
 from equical.workflows.md.simulate import Outcome, Simulation
 from equical.workflows.md.velocities import degrees_of_freedom
-from equical.workflows.output import open_output, provenance, resolve_calculator, snapshot
+from equical.workflows.output import open_output, provenance, removed_if_empty, resolve_calculator, snapshot
 from equical.workflows.suitability import warn_if_unsuitable
 
 __all__ = ["md"]
@@ -75,8 +75,9 @@ def md(
             result, _ = _run(atoms, calculator, chosen, dof, Path(scratch), restart=False, quiet=quiet)
         _warn_if_stopped(result.problem)
         return replace(result, folder=None)
-    folder = open_output(output, "md", atoms.get_chemical_formula(), overwrite=overwrite, resume=restart)
-    result, outcome = _run(atoms, calculator, chosen, dof, folder, restart=restart, quiet=quiet)
+    folder = open_output(output, "md", atoms.get_chemical_formula(), FILES, overwrite=overwrite, resume=restart)
+    with removed_if_empty(folder):
+        result, outcome = _run(atoms, calculator, chosen, dof, folder, restart=restart, quiet=quiet)
     write_result(result, chosen, provenance(calculator), outcome.wall_time)
     _warn_if_stopped(result.problem, f"; the last good step is {folder / 'final.extxyz'}")
     return result
@@ -100,6 +101,8 @@ def _run(
     moving = atoms.copy()
     moving.calc = calculator
     origin = origin_of(atoms, calculator, settings)
+    if not restart:
+        moving.get_forces()  # whatever the calculator refuses, it refuses before there are files
     outcome = Simulation(moving, settings, dof, folder, origin).run(restart=restart, quiet=quiet)
     # The checkpoint made the calculator forget its results. After a failure it may have none to give.
     with suppress(Exception) if outcome.problem else nullcontext():

@@ -12,6 +12,7 @@ from ase.data import chemical_symbols
 
 from equical.errors import InputError
 from equical.workflows.inputs import check_structure
+from equical.workflows.vacuum import VACUUM, widest_gap
 
 __all__ = ["BAROSTATS", "ENSEMBLES", "MDSettings", "check_run"]
 
@@ -31,7 +32,6 @@ MIN_BAROSTAT_STEPS = 100  # the cell of a metal at 300 K oscillates five times i
 MAX_HYDROGEN_TIMESTEP = 5.0  # fs; an X-H stretch takes 9 to 11 fs, Verlet diverges at period/π
 CAREFUL_HYDROGEN_TIMESTEP = 1.5  # fs
 CAREFUL_TIMESTEP = 5.0  # fs
-VACUUM = 6.0  # Å, an empty layer as thick as this makes a slab
 
 
 @dataclass(frozen=True)
@@ -199,21 +199,11 @@ def _check_barostat(atoms: Atoms, calculator: Calculator, ensemble: str) -> None
         raise InputError(f"{ensemble} moves the cell and every atom with it, frozen ones too: free them, or {advice}")
     if "stress" not in calculator.implemented_properties:
         raise InputError(f"{ensemble} needs stress, which {type(calculator).__name__} does not compute: {advice}")
-    gap, axis = _largest_gap(atoms)
+    axis, gap = widest_gap(atoms)
     if gap > VACUUM:
         raise InputError(
-            f"{ensemble} would close the {gap:.1f} Å of vacuum along {'abc'[axis]}: for a slab or a molecule {advice}"
+            f"{ensemble} would close the {gap:.1f} Å of vacuum along {axis}: for a slab or a molecule {advice}"
         )
-
-
-def _largest_gap(atoms: Atoms) -> tuple[float, int]:
-    """Thickness (Å) of the thickest empty layer parallel to two lattice vectors, and the third vector's index."""
-    scaled = np.sort(atoms.get_scaled_positions(wrap=True), axis=0)
-    gaps = np.diff(np.vstack([scaled, scaled[:1] + 1]), axis=0).max(axis=0)
-    heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
-    thickness = gaps * heights
-    axis = int(thickness.argmax())
-    return float(thickness[axis]), axis
 
 
 def _check_timestep(atoms: Atoms, timestep: float) -> list[str]:

@@ -211,9 +211,10 @@ def test_small_cells_and_thin_slabs_are_remarked():
         assert phrase in text
 
 
-def test_uncovered_elements_are_refused():
+def test_uncovered_elements_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"cannot calculate the bare slab \(Fe12\): No EMT-potential for Fe"):
-        adsorption_energy(fcc111("Fe", (2, 2, 3), a=3.6, vacuum=8), "O", EMT())
+        adsorption_energy(fcc111("Fe", (2, 2, 3), a=3.6, vacuum=8), "O", EMT(), output=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match=r"reference molecule H2S \(H2S\): No EMT-potential for S"):
         adsorption_energy(fcc111("Pt", (2, 2, 3), vacuum=8), "S", EMT())
 
