@@ -30,7 +30,7 @@ from equical.model.potential import EnergyKind
 from equical.model.scales import Scales
 
 __all__ = ["CONFIG_FILE", "DEFAULT_MODEL", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
-__all__ += ["models_covering", "shipped_models"]
+__all__ += ["models_covering", "shipped_models", "take_place"]
 
 DEFAULT_MODEL = "metals-pbe"
 WEIGHTS_FILE = "model.safetensors"
@@ -125,6 +125,7 @@ def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metada
     config = _describe(potential, hashlib.sha256(weights).hexdigest(), dict(metadata))
     text = config.model_dump_json(indent=2) + "\n"  # NaN and infinities become null
     new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(new, ignore_errors=True)  # of a process with the same number, killed while it saved
     try:
         if folder.exists():
             _refuse_anything_else(folder)
@@ -132,7 +133,7 @@ def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metada
         new.mkdir(parents=True, exist_ok=True)
         _write_through(new / WEIGHTS_FILE, weights)
         _write_through(new / CONFIG_FILE, text.encode())
-        _take_place(new, folder)
+        take_place(new, folder)
     except OSError as error:
         raise InputError(f"Cannot save the model to {folder}: {error.strerror or error}.") from error
     finally:
@@ -170,7 +171,7 @@ def _write_through(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _take_place(new: Path, folder: Path) -> None:
+def take_place(new: Path, folder: Path) -> None:
     """Rename ``new`` to ``folder``; what was there is gone afterwards, and there is never nothing."""
     if not folder.exists():
         os.replace(new, folder)

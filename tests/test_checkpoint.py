@@ -1,6 +1,7 @@
 """Models on disk: what is saved comes back, whole or not at all, and damage is named."""
 
 import json
+import os
 import pickle
 import shutil
 import signal
@@ -156,6 +157,16 @@ def test_a_second_model_replaces_the_first_and_keeps_its_neighbours(folder):
     assert (folder / "README.md").read_text() == "card"
     assert_same_predictions(load_checkpoint(folder, dtype=torch.float64).potential, other)
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_debris_of_a_process_with_the_same_number_is_no_obstacle(tiny_potential, tmp_path):
+    debris = tmp_path / f".model.{os.getpid()}.new"
+    debris.mkdir()
+    (debris / "half").write_text("")
+    for _ in range(2):
+        save_checkpoint(tmp_path / "model", tiny_potential, {})
+    assert not debris.exists()
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
 
 
 def test_systems_that_cannot_swap_folders_replace_as_well(folder, monkeypatch):

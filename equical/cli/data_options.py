@@ -47,6 +47,12 @@ def data_config(
     paths: list[Path], energy_key: str, forces_key: str, stress_key: str, group_key: str | None
 ) -> DataConfig:
     """The options as a checked data set."""
+    from pydantic import ValidationError
+
+    from equical.errors import InputError
     from equical.training.config import DataConfig
 
-    return DataConfig.model_validate(data_values(paths, energy_key, forces_key, stress_key, group_key))
+    try:
+        return DataConfig.model_validate(data_values(paths, energy_key, forces_key, stress_key, group_key))
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error

@@ -85,7 +85,8 @@ def run_training(
         if world.speaks:
             if overwrite:  # not before the data are known to be good: a trained model is worth more than a plot
                 remove_earlier(folder, FILES)
-            _write_split(prepared, folder)
+            if not (resume and (folder / "checkpoints" / "last.pt").exists()):  # it has one, which stays if refused
+                _write_split(prepared, folder)
         with _ProgressBar(disable=quiet or not world.speaks) as bar:
             trainer = Trainer(config, prepared, folder, world=world, report=show, bar=bar.show)
             result = trainer.run(resume=resume)
@@ -147,8 +148,9 @@ def _summarise(result: TrainResult, show: object) -> None:
         if "forces_mae_meV_per_A" in errors:
             force = f", F MAE {errors['forces_mae_meV_per_A']:.2f}, RMSE {errors['forces_rmse_meV_per_A']:.2f} meV/Å"
         show(f"  {name}: E RMSE {errors['energy_rmse_meV_per_atom']:.2f} meV/atom{force}")
-    show(f"best model (step {result.best_step}): {result.folder / 'model'}")
-    if result.best_step == 0 and result.steps > 0:
+    saved = (result.folder / "model").is_dir()
+    show(f"best model (step {result.best_step}): {result.folder / 'model'}" if saved else "no model has been saved yet")
+    if saved and result.best_step == 0 and result.steps > 0:
         show("no step was better than the starting model, which is what was kept; lower the learning rate, or add data")
     if not result.finished:
         show("stopped before the end; the same command with --resume goes on")

@@ -233,8 +233,8 @@ def _notes(potential: Potential, references: References | None, *, asked: bool, 
 
 
 def _write(folder: Path, potential: Potential, published: Published, notes: list[str], weights: str) -> None:
-    """Write the model folder and its card beside it, and rename it into place."""
-    from equical.checkpoint import save_checkpoint
+    """Write the model folder and its card beside it, with whatever else is in it, and put it into place at once."""
+    from equical.checkpoint import save_checkpoint, take_place
 
     with open(published.path, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -254,12 +254,13 @@ def _write(folder: Path, potential: Potential, published: Published, notes: list
         "notes": notes,
     }
     staging = folder.absolute().with_name(f".{folder.name}.{os.getpid()}.converting")
+    shutil.rmtree(staging, ignore_errors=True)  # of a process killed while it converted
     try:
+        if folder.is_dir():
+            shutil.copytree(folder, staging)
         save_checkpoint(staging, potential, metadata)
         (staging / "README.md").write_text(model_card(folder.name, potential, metadata), encoding="utf-8")
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        os.replace(staging, folder)
+        take_place(staging, folder.absolute())
     except OSError as error:
         raise InputError(f"Cannot write to {folder}: {error.strerror or error}.") from error
     finally:

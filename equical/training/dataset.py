@@ -240,8 +240,15 @@ def _frame(atoms: Atoms, config: DataConfig, origin: str) -> Frame:
         origin=origin,
         dataset=config.label,
         weight=config.weight,
-        denoise=config.denoise and bool(atoms.info.get("denoise", True)),
+        denoise=config.denoise and _agreed(_find(atoms, "denoise")),
     )
+
+
+def _agreed(value: Any) -> bool:
+    """What a frame says about itself; files without booleans hold numbers and words."""
+    if isinstance(value, str):
+        return value.lower() not in ("false", "f", "no", "off", "0")
+    return value is None or bool(value)
 
 
 def _bare(atoms: Atoms) -> Atoms:

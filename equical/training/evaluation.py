@@ -78,7 +78,7 @@ def evaluate_model(
         raise InputError(f"the model does not cover {names}; it covers {known}")
     samples = list(make_samples(frames, Neighborhood.of(potential.config), potential.dtype))
     if config.group_key is not None:
-        samples = [replace(sample, dataset=sample.group.partition("/")[2].partition("#")[0]) for sample in samples]
+        samples = [replace(sample, dataset=_trajectory(sample, config)) for sample in samples]
     evaluation = evaluate(
         potential.to(device),
         samples,
@@ -102,6 +102,12 @@ def evaluate_model(
         shift=fit,
         comparison=comparison,
     )
+
+
+def _trajectory(sample: Sample, config: DataConfig) -> str:
+    """What ``group_key`` says of it."""
+    name = sample.group.partition("/")[2]
+    return name if config.block is None else name.rpartition("#")[0]
 
 
 def _terms(potential: Potential, samples: Sequence[Sample]) -> list[LossTerm]:

@@ -40,15 +40,15 @@ class Neighborhood:
     def graph(self, atoms: Atoms, dtype: torch.dtype) -> AtomGraph:
         """The graph of one structure.
 
-        A cell without volume, which no edge can cross, is replaced by a unit cell, so that the stress of a batch that
-        holds molecules and crystals stays a number.
+        Lattice vectors that are missing, as no edge crosses them, are replaced by unit vectors, so that the stress of a
+        batch that holds molecules, layers and crystals stays a number.
 
         Raises:
             InputError: as :func:`equical.neighbors.neighbor_list`.
         """
-        if not atoms.pbc.any() and atoms.cell.volume == 0:
+        if atoms.cell.rank < 3 and not atoms.pbc[~atoms.cell.any(axis=1)].any():
             atoms = atoms.copy()
-            atoms.cell = np.eye(3)
+            atoms.cell = atoms.cell.complete()
         return AtomGraph.from_atoms(atoms, self.cutoff, dtype, max_neighbors=self.max_neighbors, strict=self.strict)
 
     def moved(self, graph: AtomGraph, positions: np.ndarray) -> AtomGraph:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from equical.errors import InputError
 from equical.model import Potential
+from equical.model.generations import AnyConfig
 from equical.training.batching import collate, plan_batches
 from equical.training.checkpointing import file_sha256
 from equical.training.config import DataConfig, TrainConfig
@@ -18,9 +19,12 @@ from equical.training.dataset import Frame, Sample, make_samples, read_frames, w
 from equical.training.metrics import error_summary
 from equical.training.neighborhood import Neighborhood
 from equical.training.splitting import split_frames
-from equical.training.stages import labelled_terms
+from equical.training.stages import labelled_terms, stage_architecture
 from equical.training.step import evaluate
 from equical.training.zero import find_zero, symbol
+
+if TYPE_CHECKING:
+    from equical.checkpoint import Checkpoint
 
 __all__ = ["Prepared", "prepare"]
 
@@ -32,7 +36,8 @@ class Prepared:
     """What a run starts from.
 
     Attributes:
-        train: samples of one epoch; those of repeated data sets are in it several times.
+        train: samples to learn from, each once.
+        epoch: samples of one epoch; those of repeated data sets are in it several times.
         valid: samples held out.
         potential: the model before the first step.
         neighborhood: how it looks at a structure.
@@ -43,6 +48,7 @@ class Prepared:
     """
 
     train: list[Sample]
+    epoch: list[Sample]
     valid: list[Sample]
     potential: Potential
     neighborhood: Neighborhood
@@ -62,9 +68,13 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
         InputError: files, labels, split or model are not usable.
     """
     kept, held_out = _read_and_split(config, report)
-    base = _load_base(config)
+    checkpoint = _load_base(config)
+    base = None if checkpoint is None else checkpoint.potential
     model = base.config if base is not None else config.model
     assert model is not None
+    architecture: AnyConfig = model
+    for stage in config.plan:  # refused now, not after hours
+        architecture = stage_architecture(architecture, stage.model)
     neighborhood = Neighborhood.of(model)
     train = list(make_samples(kept, neighborhood, config.precision))
     valid = list(make_samples(held_out, neighborhood, config.precision))
@@ -81,14 +91,15 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
     train, valid = [zero.shifted(sample) for sample in train], [zero.shifted(sample) for sample in valid]
     provenance = {
         "data": [_describe(data, train, valid) for data in (*config.data, *config.validation.data)],
+        "starting_model": None if checkpoint is None else {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "training_structures": len(train),
         "validation_structures": len(valid),
         "reference_rmse_meV_per_atom": 1000 * zero.rmse,
     }
     report(_size_line(train, valid, potential))
-    train = _repeated(train, config.data, report)
     baseline = None if base is None else _baseline(potential, config, train, valid, report)
-    return Prepared(train, valid, potential, neighborhood, provenance, (kept, held_out), baseline)
+    epoch = _repeated(train, config.data, report)
+    return Prepared(train, epoch, valid, potential, neighborhood, provenance, (kept, held_out), baseline)
 
 
 def with_references(before: Potential, references: Mapping[int, float], elements: Sequence[int]) -> Potential:
@@ -131,12 +142,12 @@ def _read(data: DataConfig, report: Report) -> list[Frame]:
     return kept
 
 
-def _load_base(config: TrainConfig) -> Potential | None:
+def _load_base(config: TrainConfig) -> Checkpoint | None:
     if config.start_from is None:
         return None
     from equical.checkpoint import load_checkpoint
 
-    return load_checkpoint(config.start_from, dtype=config.precision).potential
+    return load_checkpoint(config.start_from, dtype=config.precision)
 
 
 def _references(potential: Potential) -> dict[int, float]:
@@ -167,6 +178,7 @@ def _baseline(
         max_atoms=2 * stage.batch.max_atoms,
         max_edges=2 * stage.batch.max_edges,
         skip_fixed=stage.loss.forces.skip_fixed,
+        bfloat16=config.dtype == "bfloat16",
     )
     errors = error_summary(evaluation.comparison)
     forces = f", F MAE {errors['forces_mae_meV_per_A']:.2f} meV/Å" if "forces_mae_meV_per_A" in errors else ""

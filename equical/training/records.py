@@ -13,7 +13,7 @@ __all__ = ["CsvTable", "read_table"]
 
 
 class CsvTable:
-    """A table with one row per report. Columns are those of the first row.
+    """A table with one row per report. A row with a new number gives the table a new column.
 
     Args:
         path: the file.
@@ -35,12 +35,22 @@ class CsvTable:
     def add(self, row: Mapping[str, float]) -> None:
         """Append a row and make sure it is on disk."""
         new = not self.columns
-        self.columns = self.columns or list(row)
+        if missing := [key for key in row if key not in self.columns]:
+            self.columns += missing
+            if not new:
+                self._widen(len(missing))
         with open(self.path, "a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns, restval="", extrasaction="ignore", lineterminator="\n")
+            writer = csv.DictWriter(file, self.columns, restval="", lineterminator="\n")
             if new:
                 writer.writeheader()
             writer.writerow({key: _short(value) for key, value in row.items()})
+
+    def _widen(self, more: int) -> None:
+        """Give the rows so far empty cells in ``more`` new columns."""
+        _, *rows = self.path.read_text(encoding="utf-8").splitlines()
+        lines = [",".join(self.columns), *(row + "," * more for row in rows)]
+        with replaced_at_once(self.path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def read_table(path: Path) -> list[dict[str, float]]:

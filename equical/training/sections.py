@@ -114,6 +114,13 @@ class ValidationConfig(Section):
     every_epochs: int = Field(default=1, ge=1)
     every_steps: int | None = Field(default=None, ge=1)
 
+    @field_validator("data")
+    @classmethod
+    def _refuse_repeats(cls, data: list[DataConfig]) -> list[DataConfig]:
+        if any(one.repeat > 1 for one in data):
+            raise ValueError("repeat is for training data; leave it out here")
+        return data
+
 
 class LossTermConfig(Section):
     """Weight of one term of the loss; zero drops it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from equical.errors import InputError
 from equical.training.config import TrainConfig, described
 
@@ -12,12 +14,15 @@ __all__ = ["check_signature", "run_signature"]
 
 
 def run_signature(config: TrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
-    """Everything that decides the weights of a run: configuration and contents of data files.
+    """Everything that decides the weights of a run: configuration, contents of data files, and weights it starts from.
 
     Places of files, output, device, threads and number of processes are left out.
     """
-    files = {entry["name"]: [file["sha256"] for file in entry["files"]] for entry in provenance["data"]}
-    return {"config": described(config), "data files": files}
+    files = {
+        f"{number} ({entry['name']})": [file["sha256"] for file in entry["files"]]
+        for number, entry in enumerate(provenance["data"])
+    }
+    return {"config": described(config), "data files": files, "starting model": provenance.get("starting_model")}
 
 
 def check_signature(saved: dict[str, Any], current: dict[str, Any], path: Path) -> None:
@@ -26,7 +31,7 @@ def check_signature(saved: dict[str, Any], current: dict[str, Any], path: Path) 
     Raises:
         InputError: naming what differs.
     """
-    before, now = _flat(saved), _flat(current)
+    before, now = _flat(saved | {"config": _completed(saved["config"])}), _flat(current)
     different = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
     if different:
         key = different[0]
@@ -35,6 +40,14 @@ def check_signature(saved: dict[str, Any], current: dict[str, Any], path: Path) 
             f"cannot resume {path}: {key} was {before.get(key, 'absent')!r} and is now {now.get(key, 'absent')!r}"
             f"{more}; restore it, or start a new run with start_from"
         )
+
+
+def _completed(config: dict[str, Any]) -> dict[str, Any]:
+    """A saved configuration with the defaults of keys that are newer than it."""
+    try:
+        return described(TrainConfig.model_validate(config))
+    except ValidationError:
+        return config
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

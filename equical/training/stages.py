@@ -12,13 +12,18 @@ from torch import Tensor
 
 from equical.errors import InputError
 from equical.model import Potential, parse_config
+from equical.model.generations import AnyConfig
+from equical.model.v2.network import EquiformerV2
 from equical.training.config import StageConfig
 from equical.training.dataset import Sample
 from equical.training.ema import MovingAverage
 from equical.training.loss import LossTerm, NoiseTerm, loss_terms
 from equical.training.optimizer import make_optimizer
 
-__all__ = ["Stage", "begin_stage", "labelled_terms", "plain_potential", "stage_potential"]
+__all__ = ["Stage", "begin_stage", "labelled_terms", "plain_potential", "stage_architecture", "stage_potential"]
+
+HEADS = ("forces", "direct_stress", "stress", "stress_layers", "denoising")
+"""Keys of an architecture that leave the network itself, and what it sees of a structure, as they are."""
 
 
 @dataclass
@@ -88,24 +93,46 @@ def stage_potential(before: Potential, changes: dict[str, Any]) -> Potential:
     """The same model with other heads: shared weights are kept, new heads start at random, lost ones are dropped.
 
     Raises:
-        InputError: ``changes`` has a key the model does not know, or changes the shape of shared weights.
+        InputError: see :func:`stage_architecture`.
     """
-    try:
-        config = parse_config({**before.config.model_dump(), **changes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"stage: model.{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}") from error
+    config = stage_architecture(before.config, changes)
     if config == before.config:
         return before
     known = {z: float(before.reference_energies[z]) for z in before.elements}
     after = Potential(config, before.elements, known, before.scales, before.energy_kind, before.dtype)
     shared = {name: value for name, value in before.state_dict().items() if name in after.state_dict()}
-    try:
-        after.load_state_dict(shared, strict=False)
-    except RuntimeError as error:
-        names = ", ".join(changes)
-        raise InputError(f"stage: changing {names} changes the network itself; stages can change heads") from error
+    after.load_state_dict(shared, strict=False)
+    if isinstance(before.network, EquiformerV2) and isinstance(after.network, EquiformerV2):
+        _keep_bias(before.network, after.network)
     return after.to(before.reference_energies.device)
+
+
+def stage_architecture(before: AnyConfig, changes: dict[str, Any]) -> AnyConfig:
+    """The architecture of a stage.
+
+    Raises:
+        InputError: ``changes`` has a key or value that such a model cannot have, or changes more than heads.
+    """
+    try:
+        config = parse_config({**before.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"][1:]))
+        if first["type"] == "extra_forbidden":
+            made = " (its forces come from a head of their own)" if key == "forces" else ""
+            raise InputError(f"stage: an Equiformer{before.generation.upper()} model has no {key}{made}") from error
+        raise InputError(f"stage: model.{key}: {first['msg']}") from error
+    other = [key for key in changes if key not in HEADS and getattr(config, key) != getattr(before, key)]
+    if other:
+        raise InputError(f"stage: changing {', '.join(other)} changes the network itself; stages can change heads")
+    return config
+
+
+def _keep_bias(before: EquiformerV2, after: EquiformerV2) -> None:
+    """Put the bias of V2's force encoding, which reaches every atom in every pass, into the embedding of the atoms."""
+    if before.force_embedding is not None and after.force_embedding is None:
+        with torch.no_grad():
+            after.atom_embedding.table.weight += before.force_embedding.linear.bias
 
 
 def plain_potential(potential: Potential) -> Potential:

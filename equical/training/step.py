@@ -67,16 +67,27 @@ def train_step(
             (factors * means).sum().backward()
     means = means.detach().clone()
     if world.size > 1:
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+        _share_gradients(parameters, world)
         world.sum_([means])
-        world.sum_([parameter.grad for parameter in parameters])
     limit = float("inf") if clip_norm is None else clip_norm
     norm = torch.nn.utils.clip_grad_norm_(parameters, limit, foreach=True)
     optimizer.step()
     one = torch.ones(1, dtype=torch.float64, device=device)
     return torch.cat([means, norm.detach().double().reshape(1)]), torch.cat([(totals > 0).double(), one])
+
+
+def _share_gradients(parameters: Sequence[torch.nn.Parameter], world: World) -> None:
+    """Sum gradients over processes; a weight that none has used keeps none, and the optimiser leaves it alone."""
+    flags = [float(parameter.grad is not None) for parameter in parameters]
+    used = torch.tensor(flags, dtype=torch.float64, device=parameters[0].device)
+    world.sum_([used])
+    shared = [parameter for parameter, count in zip(parameters, used.tolist(), strict=True) if count]
+    gradients = []
+    for parameter in shared:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        gradients.append(parameter.grad)
+    world.sum_(gradients)
 
 
 @dataclass(frozen=True)

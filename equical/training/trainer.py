@@ -217,7 +217,7 @@ class Trainer:
     def _plan_epoch(self) -> list[list[int]]:
         batch = self.stage.config.batch
         return plan_epoch(
-            self.prepared.train,
+            self.prepared.epoch,
             max_atoms=batch.max_atoms,
             max_edges=batch.max_edges,
             seed=self.config.seed,
@@ -225,7 +225,7 @@ class Trainer:
         )
 
     def _step(self, members: list[int], share: float) -> None:
-        settings, progress, train = self.stage.config, self.progress, self.prepared.train
+        settings, progress, train = self.stage.config, self.progress, self.prepared.epoch
         factor = learning_rate_factor(settings.schedule, progress.stage_step, share)
         set_learning_rate(self.stage.optimizer, settings.optimizer.learning_rate * factor)
         mine = share_batch(train, members, self.world.size)[self.world.rank]

@@ -83,18 +83,18 @@ def find_zero(
             given = dict.fromkeys({z for i in members for z in samples[i].graph.numbers.tolist()}, 0.0)
         numbers = [samples[i].graph.numbers.numpy() for i in members]
         fits[name] = fit_references(numbers, residual[members].tolist(), ridge=config.ridge, given=given)
-    change = fits[""].energies
     everywhere = set(base).union(*(fit.energies for fit in fits.values()))
+    change = {z: _first(z, fits) for z in everywhere}
     shifts: dict[str, dict[int, float]] = {}
     for name, kind in kinds.items():
         if kind == "shared":
             shifts[name] = dict.fromkeys(everywhere, 0.0)
         elif kind == "base":
-            shifts[name] = {z: change.get(z, 0.0) for z in everywhere}
+            shifts[name] = change
         else:
             own = fits[name].energies
-            shifts[name] = {z: change.get(z, own[z]) - own[z] for z in own}
-    references = {z: base.get(z, 0.0) + _first(z, fits) for z in sorted(everywhere)}
+            shifts[name] = {z: change[z] - own[z] for z in own}
+    references = {z: base.get(z, 0.0) + change[z] for z in sorted(everywhere)}
     lines = _report(fits, references, predicted is not None)
     return EnergyZero(references, shifts, lines, fits[""].rmse)
 

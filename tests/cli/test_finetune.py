@@ -6,7 +6,7 @@ import pytest
 from ase.io import read, write
 from click.testing import CliRunner
 
-from equical import EquiCalc, load_checkpoint
+from equical import EquiCalc, convert, load_checkpoint
 from equical.cli import main
 from tests.published import write_checkpoint
 from tests.training.data import copper, write_copper
@@ -147,3 +147,34 @@ def test_converted_published_models_can_be_adapted(name, path, tmp_path):
     assert after.energy_kind == before.energy_kind
     assert after.config.conservative == before.config.conservative
     EquiCalc(tmp_path / "out" / "model").get_property("forces", copper(1)[0])
+
+
+def test_one_structure_will_do_with_validation_data_of_its_own(path, tmp_path, tiny_model):
+    images = read(path, ":")
+    write(tmp_path / "one.extxyz", images[0])
+    write(tmp_path / "others.extxyz", images[1:4])
+    done = run("--model", tiny_model, "--data", "one.extxyz", "--valid", "others.extxyz", "--output", "out", *BRIEF)
+    assert done.exit_code == 0, done.output
+
+
+def test_share_and_blocks_of_the_split_are_options(path, tmp_path, tiny_model):
+    options = ["--fraction", "0.5", "--block", "1", "--output", "out", *BRIEF]
+    assert run("--model", tiny_model, "--data", path, *options).exit_code == 0
+    split = json.loads((tmp_path / "out" / "split.json").read_text())
+    assert len(split["training"]) == len(split["validation"]) == 6
+
+
+def test_the_same_file_twice_is_one_line(path, tiny_model):
+    done = run("--model", tiny_model, "--data", path, "--data", path, "--output", "out", *BRIEF)
+    assert done.exit_code == 1
+    assert "is listed more than once" in done.output.splitlines()[-1]
+    assert "pydantic" not in done.output
+
+
+def test_second_generation_models_have_direct_forces_alone(path, tmp_path):
+    model = tmp_path / "v2"
+    convert(write_checkpoint(tmp_path / "published.pt", "v2_oc20"), model)
+    done = run("--model", model, "--data", path, "--forces", "gradient", "--skip-check", "--output", "out", *BRIEF)
+    assert done.exit_code == 1
+    assert "an EquiformerV2 model has no forces (its forces come from a head" in done.output
+    assert not (tmp_path / "out").exists()

@@ -70,6 +70,31 @@ def test_results_are_not_overwritten_silently(config, tmp_path):
     assert run(config, "--resume", "--quiet").exit_code == 0
 
 
+def test_overwriting_leaves_nothing_of_the_run_before(config, tmp_path):
+    run(config, "--quiet")
+    folder = tmp_path / "train-small"
+    before = (folder / "model" / "model.safetensors").read_bytes()
+    settings = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(settings | {"data": [{"paths": "nan.extxyz"}]}))
+    assert run(config, "--overwrite", "--quiet").exit_code == 1  # bad data cost no trained model
+    assert (folder / "model" / "model.safetensors").read_bytes() == before
+    (folder / "notes.txt").write_text("mine")
+    (folder / "checkpoints" / "old.pt").write_text("")
+    config.write_text(yaml.safe_dump(settings | {"training": settings["training"] | {"limits": {"max_steps": 2}}}))
+    assert run(config, "--overwrite", "--quiet").exit_code == 0
+    assert (folder / "notes.txt").exists() and not (folder / "checkpoints" / "old.pt").exists()
+
+
+def test_a_refused_resumption_keeps_the_split(config, tmp_path):
+    run(config, "--quiet")
+    before = (tmp_path / "train-small" / "split.json").read_bytes()
+    settings = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(settings | {"validation": {"fraction": 0.4}}))
+    done = run(config, "--resume")
+    assert done.exit_code == 1 and "validation.fraction" in done.output
+    assert (tmp_path / "train-small" / "split.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

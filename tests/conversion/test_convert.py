@@ -46,6 +46,16 @@ def test_any_wrappers_are_stripped(tmp_path, prefix):
     assert load_checkpoint(tmp_path / "model").potential.config.generation == "v3"
 
 
+def test_overwriting_replaces_the_model_and_keeps_what_is_not_its_own(tmp_path):
+    convert_content(checkpoint("v3_grad"), tmp_path)
+    (tmp_path / "model" / "NOTES.md").write_text("mine")
+    (tmp_path / "model" / "README.md").write_text("old")
+    convert_content(checkpoint("v3_grad"), tmp_path, overwrite=True)
+    assert (tmp_path / "model" / "NOTES.md").read_text() == "mine"
+    assert (tmp_path / "model" / "README.md").read_text() != "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "model"}
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [("v2_oc20", 171_202), ("v2_hydra", 174_314), ("v3_direct", 194_011), ("v3_grad", 148_497), ("v3_dens", 234_692)],

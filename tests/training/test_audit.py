@@ -16,7 +16,7 @@ from equical.training.audit.consistency import check_work, compare_with_model
 from equical.training.audit.energies import check_compositions, check_energies
 from equical.training.audit.forces import check_forces, check_stress
 from equical.training.audit.structures import check_distances, check_duplicates, check_trajectories
-from equical.training.dataset import read_frames
+from equical.training.dataset import Frame, read_frames
 from tests.training.data import data, labelled, write_copper
 
 
@@ -92,6 +92,20 @@ def test_frames_that_cannot_be_read_are_counted_by_reason(tmp_path):
     assert "(frames 0, 1)" in findings[0].line()
 
 
+@pytest.mark.parametrize("seed", [0, 3, 5, 6, 7])  # each with an energy that is another's in some unit
+def test_energies_that_scatter_as_much_as_they_measure_are_in_one_unit(frames, seed):
+    energies = np.random.default_rng(seed).normal(-1.0, 0.6, 400)
+    alike = [frame for frame in frames if 28 not in frame.atoms.numbers]
+    many = [replace(alike[i % len(alike)], energy=energy) for i, energy in enumerate(energies)]
+    assert ("error", "mixed units") not in checks(check_energies(many))
+
+
+def test_solid_argon_is_not_in_bohr():
+    atoms = bulk("Ar", cubic=True)
+    atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((4, 3)))
+    assert not check_distances([Frame(atoms, 0.0, None, None, np.zeros(4, bool), "a", "a", "a", 1.0, True)])
+
+
 @pytest.mark.parametrize("factor", [27.211386, 1 / 27.211386, 23.060548, 96.485])
 def test_energies_in_two_units(frames, factor):
     shifted = [replace(frame, energy=frame.energy - 100.0) for frame in frames]
@@ -156,6 +170,15 @@ def test_stress_in_other_units_or_in_part(frames):
 def test_work_along_a_trajectory_gives_units_and_signs_of_forces_away(moving, tmp_path, factor, expected):
     frames = scaled(as_frames(moving, tmp_path), "forces", factor)
     assert [finding.check for finding in check_work(frames)] == expected
+
+
+@pytest.mark.parametrize(
+    ("factor", "unit"),
+    [(27.2114, "eV and forces in Hartree/Å"), (23.0605, "eV and forces in kcal"), (1 / 23.0605, "kcal/mol and")],
+)
+def test_the_nearest_unit_of_forces_is_named(moving, tmp_path, factor, unit):
+    (finding,) = check_work(scaled(as_frames(moving, tmp_path), "forces", factor))
+    assert f"energies in {unit}" in finding.message
 
 
 @pytest.mark.parametrize(

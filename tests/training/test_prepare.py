@@ -82,10 +82,12 @@ def test_a_repeated_set_is_seen_more_often_and_weighs_no_more_in_the_references(
     sets[1]["repeat"] = 3
     often = prepare(configuration(path, data=sets), lines.append)
     assert "other: each structure 3 times an epoch" in lines
-    counts = [[sample.origin for sample in run.train].count(f"{other}, frame 0") for run in (once, often)]
-    assert counts == [1, 3] and len(often.train) == len(once.train) + 2 * 5
+    counts = [[sample.origin for sample in run.epoch].count(f"{other}, frame 0") for run in (once, often)]
+    assert counts == [1, 3] and len(often.epoch) == len(once.epoch) + 2 * 5
     assert torch.equal(once.potential.reference_energies, often.potential.reference_energies)
-    assert often.provenance["training_structures"] == len(once.train)
+    assert often.provenance["training_structures"] == len(often.train) == len(once.train)
+    with pytest.raises(InputError, match="repeat is for training data"):
+        configuration(path, validation={"data": [{"paths": str(other), "repeat": 2}]})
 
 
 def test_sets_with_and_without_stress_train_together(path, tmp_path):

@@ -19,16 +19,16 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 COMMAND = [sys.executable, "-m", "equical", "train"]
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    """A YAML file; checkpoints after every step."""
+@pytest.fixture(scope="module", params=[0.5, 0.1], ids=["often denoised", "seldom denoised"])
+def config(request, tmp_path_factory):
+    """A YAML file; checkpoints after every step. Seldom means that most batches have nothing to denoise."""
     folder = tmp_path_factory.mktemp("data")
     settings = values(
         write_copper(folder, 16),
         training={
             "limits": {"max_steps": 24},
             "batch": {"max_atoms": 16},
-            "denoising": {"probability": 0.5, "ratio": 0.5, "max_ratio": 1.0},
+            "denoising": {"probability": request.param, "ratio": 0.5, "max_ratio": 1.0},
         },
         output={"log_every": 1, "checkpoint_minutes": 1e-6},
         validation={"fraction": 0.25, "every_steps": 9},

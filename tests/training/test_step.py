@@ -155,11 +155,12 @@ def test_an_evaluation_compares_what_the_model_says_of_each_structure(samples):
     assert 0.001 * errors["energy_mae_meV_per_atom"] * 5.0 < whole.loss
 
 
-def test_molecules_and_crystals_in_one_batch(tmp_path, samples):
-    """No stress of a molecule, which has no volume, spoils the weights."""
+@pytest.mark.parametrize("boundary", ['pbc="F F F"', 'pbc="T T F" Lattice="2.5 0 0 0 2.5 0 0 0 0"'])
+def test_structures_without_volume_and_crystals_in_one_batch(tmp_path, samples, boundary):
+    """No stress of a molecule, or of a layer without a third lattice vector, spoils the weights."""
     path = tmp_path / "molecule.extxyz"
     path.write_text(
-        '2\nProperties=species:S:1:pos:R:3:forces:R:3 energy=8 pbc="F F F"\nCu 0 0 0 0 0 1\nCu 0 0 2.4 0 0 -1\n'
+        f"2\nProperties=species:S:1:pos:R:3:forces:R:3 energy=8 {boundary}\nCu 0 0 0 0 0 1\nCu 0 0 2.4 0 0 -1\n"
     )
     (molecule,) = make_samples(read_frames(data(path)), Neighborhood(3.5), torch.float64)
     model = potential()

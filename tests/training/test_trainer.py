@@ -5,7 +5,12 @@ import pytest
 import torch
 
 from equical import EquiCalc, InputError, load_checkpoint
-from equical.training.checkpointing import load_state
+from equical.checkpoint import save_checkpoint
+from equical.model import EquiformerV2Config, ModelConfig, Potential
+from equical.training.checkpointing import load_state, save_state
+from equical.training.config import DataConfig
+from equical.training.dataset import read_frames
+from equical.training.evaluation import evaluate_model
 from equical.training.prepare import prepare
 from equical.training.progress import StopRequest
 from equical.training.trainer import Trainer
@@ -170,6 +175,50 @@ def test_stages_hand_their_weights_on(data, tmp_path):
         assert torch.allclose(value, before[name], atol=1e-6), name
 
 
+@pytest.mark.parametrize("change", [{"cutoff": 4.5}, {"channels": 8}, {"repulsion": "zbl"}])
+def test_a_stage_changes_heads_alone(data, change):
+    with pytest.raises(InputError, match=f"changing {next(iter(change))} changes the network itself"):
+        prepare(configuration(data, stages=[{"limits": {"max_steps": 1}}, {"model": change}]), quiet)
+
+
+def test_numbers_that_only_a_later_stage_has_reach_the_tables(data, tmp_path):
+    stages = [
+        {"model": {"forces": "direct", "direct_stress": False}, "limits": {"max_steps": 2}},
+        {"model": {"forces": "gradient"}, "limits": {"max_steps": 2}},
+    ]
+    train(configuration(data, stages=stages, output={"log_every": 1}), tmp_path / "run")
+    for name, key in (("training.csv", "stress_eV_per_A3"), ("validation.csv", "stress_mae_meV_per_A3")):
+        table = rows(tmp_path / "run" / name)
+        assert [bool(row[key]) for row in (table[0], table[-1])] == [False, True], name
+
+
+def test_a_v2_model_is_saved_as_it_was_evaluated(data, tmp_path):
+    """Its force encoding has a bias that every atom feels, also in a clean pass."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        base = Potential(EquiformerV2Config(**MODEL, denoising=True), [28, 29], {28: 0.1, 29: 0.2}, 0.5)
+        torch.nn.init.normal_(base.network.force_embedding.linear.bias)
+    save_checkpoint(tmp_path / "base", base, {})
+    held_out = DataConfig(paths=[write_copper(tmp_path, 4, "held-out.extxyz", seed=8)])
+    changes = {"start_from": str(tmp_path / "base"), "model": None, "validation": {"data": [held_out.model_dump()]}}
+    for name, denoising in (("plain", {}), ("dens", DENS)):
+        result = train(configuration(data, **changes, training={"denoising": denoising}), tmp_path / name)
+        saved = load_checkpoint(tmp_path / name / "model").potential
+        assert not saved.config.denoising
+        again = evaluate_model(saved, read_frames(held_out), held_out).errors
+        for key in ("energy_rmse_meV_per_atom", "forces_mae_meV_per_A"):
+            assert again[key] == pytest.approx(result.validation[key], rel=1e-4), (name, key)
+
+
+def test_a_starting_model_is_judged_in_the_precision_of_the_training(data, tmp_path):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        base = Potential(ModelConfig(**MODEL), [28, 29], {28: 0.1, 29: 0.2}, 5.0)
+    save_checkpoint(tmp_path / "base", base, {})
+    config = configuration(data, start_from=str(tmp_path / "base"), model=None, dtype="bfloat16")
+    assert train(config, tmp_path / "run").steps == 6
+
+
 def test_it_stops_early_when_nothing_improves(data, tmp_path):
     training = {"limits": {"max_steps": 200, "patience": 2}, "optimizer": {"learning_rate": 1e-30}}
     validation = {"fraction": 0.25, "every_steps": 1}
@@ -224,8 +273,36 @@ def test_another_configuration_is_not_resumed(data, tmp_path, change, named):
 def test_other_data_are_not_resumed(data, tmp_path):
     train(configuration(data), tmp_path / "run", stop_after=2)
     write_copper(tmp_path, 16, seed=5)
-    with pytest.raises(InputError, match="data files.copper.0 was"):
+    with pytest.raises(InputError, match=r"data files\.0 \(copper\)\.0 was"):
         train(configuration(data), tmp_path / "run", resume=True)
+
+
+def test_training_data_are_told_from_validation_data_of_the_same_name(data, tmp_path):
+    (tmp_path / "valid").mkdir()
+    held_out = write_copper(tmp_path / "valid", 4, seed=8)
+    config = configuration(data, validation={"data": [{"paths": str(held_out)}]})
+    train(config, tmp_path / "run", stop_after=2)
+    write_copper(tmp_path, 16, seed=5)
+    with pytest.raises(InputError, match="data files"):
+        train(config, tmp_path / "run", resume=True)
+
+
+def test_another_starting_model_is_not_resumed(data, tmp_path):
+    for seed in (1, 2):
+        train(configuration(data, seed=seed), tmp_path / f"base{seed}")
+    config = [configuration(data, start_from=str(tmp_path / f"base{n}" / "model_last"), model=None) for n in (1, 2)]
+    train(config[0], tmp_path / "run", stop_after=2)
+    with pytest.raises(InputError, match=r"starting model\.sha256 was"):
+        train(config[1], tmp_path / "run", resume=True)
+
+
+def test_a_state_without_newer_settings_is_resumed(data, tmp_path):
+    train(configuration(data), tmp_path / "run", stop_after=2)
+    path = tmp_path / "run" / "checkpoints" / "last.pt"
+    state = load_state(path)
+    del state["signature"]["config"]["data"][0]["repeat"]
+    save_state(path, state)
+    assert train(configuration(data), tmp_path / "run", resume=True).steps == 6
 
 
 def test_other_places_threads_and_intervals_are_resumed(data, tmp_path):

@@ -42,6 +42,23 @@ def test_a_set_with_its_own_zero_is_shifted_onto_the_model_s(samples):
     assert zero.references == pytest.approx(find_zero(config(a="shared"), samples).references)
 
 
+def test_sets_agree_on_an_element_that_the_shared_one_lacks(samples):
+    pure = [sample for sample in samples if 28 not in sample.graph.numbers.tolist()]
+    a = [offset(sample, {29: 1.0, 28: -50.0}, "b") for sample in samples]
+    b = [offset(sample, {29: 2.0, 28: -100.0}, "c") for sample in samples]
+    zero = find_zero(config(a="shared", b="own", c="own"), pure + a + b)
+    for one, other in zip(a, b, strict=True):
+        assert zero.shifted(other).energy == pytest.approx(zero.shifted(one).energy, abs=1e-6)
+
+    base = {28: -1.0, 29: -2.0}
+    replayed = [replace(sample, dataset="c") for sample in samples]
+    predicted = [sample.energy for sample in pure + samples + samples]
+    zero = find_zero(config(start=True, a="shared", b="own", c="base"), pure + a + replayed, predicted, base)
+    change = {z: zero.references[z] - base[z] for z in base}
+    for sample in replayed:
+        assert zero.shifted(sample).energy == pytest.approx(sample.energy + total(change, sample))
+
+
 def test_a_starting_model_is_shifted_onto_the_data(samples):
     """Its predictions plus the change of its references are the labels."""
     base = {28: -1.0, 29: -2.0, 47: -3.0}

@@ -86,10 +86,10 @@ def _judge_forces(slope: float, witness: str) -> list[Finding]:
     if slope < 0:
         message = f"forces have the wrong sign, by {witness}"
         return [Finding("error", "force sign", message, "Forces are minus the gradient of the energy: negate them")]
-    for what, factor in FORCE_UNITS.items():
-        if 0.75 < slope / factor < 1.33:
-            message = f"forces need a factor of {slope:.3g} by {witness}, as with energies in {what}"
-            return [Finding("error", "force unit", message, "Convert energies to eV and forces to eV/Å")]
+    what, factor = min(FORCE_UNITS.items(), key=lambda unit: abs(np.log(slope / unit[1])) if slope > 0 else np.inf)
+    if 0.75 < slope / factor < 1.33:
+        message = f"forces need a factor of {slope:.3g} by {witness}, as with energies in {what}"
+        return [Finding("error", "force unit", message, "Convert energies to eV and forces to eV/Å")]
     if not 0.5 < slope < 2.0:
         message = f"forces need a factor of {slope:.3g} by {witness}"
         return [Finding("warning", "force unit", message, "Check the units of energies and forces")]

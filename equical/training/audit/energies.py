@@ -45,18 +45,26 @@ def check_compositions(frames: Sequence[Frame]) -> list[Finding]:
 
 
 def _mixed_units(frames: Sequence[Frame]) -> list[Finding]:
-    """Frames of one composition whose energies differ by a conversion factor."""
+    """Frames of one composition whose energies differ by a conversion factor.
+
+    Only where next to all of them either agree within a fifth or differ by such a factor: energies that scatter as much
+    as they measure, such as adsorption energies, have any ratio to each other.
+    """
     alike: dict[str, list[Frame]] = defaultdict(list)
     for frame in frames:
         alike[frame.atoms.get_chemical_formula(mode="hill")].append(frame)
     odd: dict[str, list[Frame]] = defaultdict(list)
     for members in alike.values():
-        median = float(np.median([frame.energy for frame in members]))
-        for frame in members:
-            ratio = median / frame.energy if frame.energy else 0.0
-            for unit, factor in UNITS.items():
-                if abs(ratio / factor - 1) < 0.02 or abs(ratio * factor - 1) < 0.02:
-                    odd[unit].append(frame)
+        median = sorted(frame.energy for frame in members)[len(members) // 2]
+        ratios = [median / frame.energy if frame.energy else 0.0 for frame in members]
+        found = {
+            unit: [frame for frame, ratio in zip(members, ratios, strict=True) if _differs_by(factor, ratio)]
+            for unit, factor in UNITS.items()
+        }
+        explained = sum(abs(ratio - 1) < 0.2 for ratio in ratios) + sum(len(frames) for frames in found.values())
+        if explained > 0.9 * len(members):
+            for unit, some in found.items():
+                odd[unit] += some
     return [
         Finding(
             "error",
@@ -67,7 +75,13 @@ def _mixed_units(frames: Sequence[Frame]) -> list[Finding]:
             origins(members),
         )
         for unit, members in odd.items()
+        if members
     ]
+
+
+def _differs_by(factor: float, ratio: float) -> bool:
+    """Whether a ratio is the factor, or one over it, within 2 %."""
+    return min(abs(ratio / factor - 1), abs(ratio * factor - 1)) < 0.02
 
 
 def _outliers(frames: Sequence[Frame]) -> list[Finding]:

@@ -17,6 +17,8 @@ BOHR = 0.529177
 SAME_ENERGY = 1e-3
 """eV per atom; identical structures whose energies differ by more disagree."""
 
+NOBLE_GASES = {2, 10, 18, 36, 54, 86}
+
 NEAR = 0.3
 """Å; frames whose atoms moved less than this (root mean square) can be steps of one trajectory."""
 
@@ -27,6 +29,8 @@ def check_distances(frames: Sequence[Frame]) -> list[Finding]:
 
     ratios = np.full(len(frames), np.nan)
     for i, frame in enumerate(frames):
+        if set(frame.atoms.numbers.tolist()) <= NOBLE_GASES:
+            continue  # held by no bonds
         pairs = _nearest_pairs(frame)
         if pairs is not None:
             receiver, sender, distance = pairs
