@@ -78,3 +78,29 @@ def test_metals_are_refused_by_name_where_not_covered() -> None:
     gold = Atoms("AuCu", [[0, 0, 0], [0, 0, 2.5]], calculator=EquiCalc("metals-pbe"))
     with pytest.raises(ValueError, match="Au"):
         gold.get_potential_energy()
+
+
+def test_catalysis_pulls_adsorbates_the_right_way() -> None:
+    """Forces on relaxations that the training held out are better than none: their mean is 41 meV/Å."""
+    errors = load_example("catalysis_rpbe/errors.py")
+    found = errors.force_errors(EquiCalc("catalysis-rpbe"), read(errors.HELD_OUT, ":"))
+    assert found["relaxation"] < 38
+
+
+@pytest.mark.slow
+def test_catalysis_adsorption_energies_of_relaxations_held_out() -> None:
+    """On the geometries of DFT, and where slab, molecules and adsorbate are relaxed by the model."""
+    errors = load_example("catalysis_rpbe/errors.py")
+    table = errors.adsorption_energies(EquiCalc("catalysis-rpbe"), read(errors.HELD_OUT, ":"), steps=300)
+    assert len(table) == 7
+    assert np.abs(table[:, 1:] - table[:, :1]).mean(axis=0).max() < 0.15
+
+
+@pytest.mark.slow
+def test_catalysis_orders_metals_as_rpbe_does(tmp_path: Path) -> None:
+    """All but platinum, as its card says."""
+    found = load_example("catalysis_rpbe/pure_metals.py").main("catalysis-rpbe", str(tmp_path))
+    order = sorted(
+        (energy, metal) for (adsorbate, metal), energy in found.items() if adsorbate == "O" and metal != "Pt"
+    )
+    assert [metal for _, metal in order] == ["Ru", "Ir", "Pd", "Ag"]

@@ -1,12 +1,13 @@
 """Compute what relaxed slabs cannot tell: strained metals, and O, H and OH at heights that no relaxation visits.
 
-    python3 dft.py PART OUTPUT.extxyz        # PART: bulk, slabs
+    python3 dft.py PART OUTPUT.extxyz        # PART: bulk, slabs, lifted
     python3 dft.py zero                      # is the zero of energy that of the published data?
 
 Needs GPAW and its setups 0.9.20000 (Debian: apt install gpaw gpaw-data). Code, functional and cutoff are those of the
 published slabs (plane waves up to 400 eV, RPBE), so the energies share their zero. Frames are appended as they are
 finished; what is in the file is not computed again, so the script may be stopped at any time. ``strained.extxyz.gz``
-holds all of bulk, ``thin-slabs.extxyz.gz`` the first seven of ``PLACES``.
+holds all of bulk, ``small-slabs.extxyz.gz`` the first 52 of slabs: ``PLACES`` and a part of ``FURTHER``;
+``lifted-layers.extxyz.gz`` the first 17 of lifted.
 """
 
 import itertools
@@ -49,29 +50,56 @@ def crystals() -> Iterator[tuple[str, Atoms]]:
 
 PLACES = [
     ("bare", None, 0.0), ("fcc", "O", 1.25), ("ontop", "O", 1.8), ("fcc", "O", 0.8), ("fcc", "H", 0.95),
-    ("ontop", "OH", 2.0), ("fcc", "O", 2.6), ("fcc", "O", 1.8), ("ontop", "H", 1.6), ("fcc", "O", 0.3),
-    ("hcp", "O", 1.25),
-    ("fcc", "OH", 1.5), ("fcc", "H", 1.8), ("ontop", "O", 2.4), ("fcc", "H", 0.3), ("fcc", "O", -0.6),
-    ("ontop", "O", 1.5),
+    ("ontop", "OH", 2.0), ("fcc", "O", 2.6),
 ]  # fmt: skip
+"""Site, adsorbate and height (Å) of the slabs with three layers and one atom of the surface in the cell."""
+
+FURTHER = [
+    ((1, 1, 5), "bare", None, 0.0), ((1, 1, 3), "fcc", "OH", 1.5), ((1, 1, 3), "bridge", "O", 1.3),
+    ((2, 2, 3), "fcc", "O", 1.25), ((1, 1, 3), "bridge", "OH", 1.6), ((2, 2, 3), "ontop", "OH", 2.0),
+    ((2, 2, 3), "fcc", "OH", 1.5),
+]  # fmt: skip
+"""Size, site, adsorbate and height (Å): more layers, more room, and sites where the published data have no OH."""
 
 
 def slabs() -> Iterator[tuple[str, Atoms]]:
-    """Three layers with one adsorbate for each atom of the surface, some of them nowhere near equilibrium."""
-    for (site, adsorbate, height), (metal, a) in itertools.product(PLACES, LATTICE.items()):
-        atoms = fcc111(metal, (1, 1, 3), a=a, vacuum=6.0)
-        if adsorbate is not None:
-            molecule = Atoms("OH", [[0, 0, 0], [0, 0, 0.98]]) if adsorbate == "OH" else Atoms(adsorbate)
-            add_adsorbate(atoms, molecule, height, site)
-            atoms.center(vacuum=6.0, axis=2)
-        atoms.pbc = (True, True, False)
-        yield f"{metal} {adsorbate or ''} {site} {height}", atoms
+    """One adsorbate on a small slab of each metal, some of them nowhere near equilibrium."""
+    for (site, adsorbate, height), metal in itertools.product(PLACES, LATTICE):
+        yield f"{metal} {adsorbate or ''} {site} {height}", slab(metal, (1, 1, 3), site, adsorbate, height)
+    for (size, site, adsorbate, height), metal in itertools.product(FURTHER, ("Pt", "Pd", "Ag", "Ir", "Ru")):
+        name = f"{metal} {adsorbate or ''} {site} {height} {'x'.join(map(str, size))}"
+        yield name, slab(metal, size, site, adsorbate, height)
+
+
+def slab(metal: str, size: tuple[int, int, int], site: str, adsorbate: str | None, height: float) -> Atoms:
+    """A close-packed face with vacuum on both sides."""
+    atoms = fcc111(metal, size, a=LATTICE[metal], vacuum=6.0)
+    if adsorbate is not None:
+        molecule = Atoms("OH", [[0, 0, 0], [0, 0, 0.98]]) if adsorbate == "OH" else Atoms(adsorbate)
+        add_adsorbate(atoms, molecule, height, site)
+        atoms.center(vacuum=6.0, axis=2)
+    atoms.pbc = (True, True, False)
+    return atoms
+
+
+def lifted() -> Iterator[tuple[str, Atoms]]:
+    """The upper layer on its way out, of pure metals and on top of another one."""
+    pairs = [(metal, metal) for metal in LATTICE]
+    pairs += [("Pd", "Ru"), ("Ag", "Ir"), ("Pt", "Pd"), ("Ru", "Ag"), ("Ir", "Pt")]
+    for height, (up, other) in itertools.product((0.5, 1.3, 2.4), pairs):
+        atoms = fcc111(other, (1, 1, 3), a=(LATTICE[up] + LATTICE[other]) / 2, vacuum=6.0)
+        atoms.symbols[2] = up
+        atoms.positions[2, 2] += height
+        atoms.center(vacuum=6.0, axis=2)
+        yield f"{up} off {other} {height}", atoms
 
 
 def compute(atoms: Atoms) -> None:
     """Energy, forces and, of crystals, stress, as results of the atoms."""
     periodic = bool(atoms.pbc.all())
-    kpts = {"density": 4.5, "gamma": True} if periodic else (8, 8, 1) if atoms.pbc.any() else (1, 1, 1)
+    kpts = {"density": 4.5, "gamma": True} if periodic else (1, 1, 1)
+    if atoms.pbc.any() and not periodic:
+        kpts = (8, 8, 1) if atoms.cell.lengths()[0] < 4 else (4, 4, 1)
     atoms.calc = GPAW(
         mode=PW(400), xc="RPBE", kpts=kpts, occupations=FermiDirac(0.1), txt=None, convergence={"density": 1e-5}
     )
@@ -93,7 +121,7 @@ def main(part: str, output: str = "") -> None:
     if part == "zero":
         zero()
         return
-    structures = {"bulk": crystals, "slabs": slabs}[part]()
+    structures = {"bulk": crystals, "slabs": slabs, "lifted": lifted}[part]()
     done = {atoms.info["name"] for atoms in read(output, ":")} if Path(output).exists() else set()
     for name, atoms in structures:
         if name in done:

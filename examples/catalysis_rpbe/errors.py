@@ -21,8 +21,9 @@ HELD_OUT = Path(__file__).parent / "validation.extxyz.gz"
 """By ``info["part"]``: ``relaxation`` and ``slab`` were held out; ``reference`` (bare slabs and molecules) was not."""
 
 
-def force_errors(calculator: EquiCalc, frames: list[Atoms]) -> None:
-    """Print energy errors in meV/atom and force errors in meV/Å by part."""
+def force_errors(calculator: EquiCalc, frames: list[Atoms]) -> dict[str, float]:
+    """Print energy errors in meV/atom and force errors in meV/Å by part; return those of the forces on free atoms."""
+    of_free_atoms = {}
     print("part        frames  energy MAE, RMSE (meV/atom)  free atoms: force MAE  of zero  fixed atoms: MAE  of zero")
     for part in ("relaxation", "slab"):
         energy: list[float] = []
@@ -36,11 +37,12 @@ def force_errors(calculator: EquiCalc, frames: list[Atoms]) -> None:
                 found[kind].append(difference[mask].ravel())
                 found[f"zero {kind}"].append(1e3 * np.abs(forces[mask]).ravel())
         mean = {kind: np.concatenate(values).mean() for kind, values in found.items()}
-        errors = np.array(energy)
+        errors, of_free_atoms[part] = np.array(energy), float(mean["free"])
         print(
             f"{part:10s}  {len(errors):6d}  {np.abs(errors).mean():13.1f} {np.sqrt((errors**2).mean()):5.1f}"
             f"  {mean['free']:29.1f}  {mean['zero free']:7.1f}  {mean['fixed']:16.1f}  {mean['zero fixed']:7.1f}"
         )
+    return of_free_atoms
 
 
 def adsorption_energies(calculator: EquiCalc, frames: list[Atoms], steps: int) -> np.ndarray:

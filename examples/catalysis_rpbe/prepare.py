@@ -1,10 +1,11 @@
-"""Divide the RPBE data of the cheat project into slabs, relaxations of adsorbates and gas molecules.
+"""Divide the RPBE data of the cheat project into slabs of alloys, slabs of platinum, relaxations and gas molecules.
 
     python examples/catalysis_rpbe/prepare.py train.extxyz.gz examples/catalysis_rpbe/catalysis-data/
 
 The bare slabs are independent of each other, so any of them may be held out; of a relaxation all frames or none.
 What is held out is written once more, with the bare slabs and molecules that adsorption energies need, as
-``validation.extxyz.gz``, which errors.py reads.
+``validation.extxyz.gz``, which errors.py reads. Molecules with other elements than H and O are left out: nothing in the
+data says how they meet a surface.
 """
 
 import sys
@@ -18,11 +19,14 @@ from errors import surface_of
 HELD_BACK = 8
 """One relaxation of every so many is kept out of the training, and so is one slab."""
 
+PLATINUM = "3x3x5_pt111"
+"""How the names of the reference slabs begin: Pt(111) bare, with O, and with OH."""
+
 
 def kind_of(atoms: Atoms) -> str:
     """Which of the files a frame belongs to."""
     if not atoms.pbc.any():
-        return "gas"
+        return "gas" if set(atoms.symbols) <= {"H", "O"} else "other molecules"
     return "slabs" if atoms.info["src"].endswith(".db") else "relaxations"
 
 
@@ -34,11 +38,12 @@ def main(source: str, folder: str) -> None:
         frames[kind_of(atoms)].append(atoms)
     trajectories = sorted({atoms.info["src"] for atoms in frames["relaxations"]})
     held = set(trajectories[HELD_BACK // 2 :: HELD_BACK])
-    slabs = frames["slabs"]
+    slabs = [slab for number, slab in enumerate(frames["slabs"]) if number % HELD_BACK]
     parts = {
         "gas": frames["gas"],
-        "slabs": [slab for number, slab in enumerate(slabs) if number % HELD_BACK],
-        "slabs-held-back": slabs[::HELD_BACK],
+        "slabs": [slab for slab in slabs if not slab.info["src"].startswith(PLATINUM)],
+        "platinum": [slab for slab in slabs if slab.info["src"].startswith(PLATINUM)],
+        "slabs-held-back": frames["slabs"][::HELD_BACK],
         "relaxations": [atoms for atoms in frames["relaxations"] if atoms.info["src"] not in held],
         "relaxations-held-back": [atoms for atoms in frames["relaxations"] if atoms.info["src"] in held],
     }
