@@ -15,7 +15,7 @@ def empty_layers(atoms: Atoms) -> NDArray[np.float64]:
 
     >>> from ase.build import fcc111
     >>> empty_layers(fcc111("Cu", (1, 1, 3), vacuum=7)).round(1).tolist()
-    [2.2, 2.2, 14.0]
+    [0.7, 0.7, 14.0]
     """
     heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell[:]), axis=0)
     fractions = np.sort(atoms.get_scaled_positions(wrap=False) % 1, axis=0)

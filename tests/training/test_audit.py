@@ -174,7 +174,7 @@ def test_work_along_a_trajectory_gives_units_and_signs_of_forces_away(moving, tm
 
 @pytest.mark.parametrize(
     ("factor", "unit"),
-    [(27.2114, "eV and forces in Hartree/Å"), (23.0605, "eV and forces in kcal"), (1 / 23.0605, "kcal/mol and")],
+    [(27.2114, "Hartree and forces in eV/Å"), (23.0605, "eV and forces in kcal"), (1 / 23.0605, "kcal/mol and")],
 )
 def test_the_nearest_unit_of_forces_is_named(moving, tmp_path, factor, unit):
     (finding,) = check_work(scaled(as_frames(moving, tmp_path), "forces", factor))
