@@ -4,7 +4,6 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from equical.errors import InputError
-from equical.workflows.output import atomic_path, provenance
+from equical.workflows.output import atomic_path, comparable, parameters_of, provenance
 
 __all__ = ["Arrays", "Evaluations"]
 
@@ -44,9 +43,7 @@ class Evaluations:
         """
         self._folder = folder
         self._resume = resume
-        parameters = {name: value for name, value in getattr(calculator, "parameters", {}).items() if name != "device"}
-        origin = [provenance(calculator)["model"], parameters, dict(settings)]
-        self._origin = repr(_plain(origin))
+        self._origin = repr([provenance(calculator)["model"], parameters_of(calculator), comparable(settings)])
         self.reused = 0
         self._written: list[Path] = []
 
@@ -105,16 +102,3 @@ def _read(path: Path) -> Arrays | None:
             return dict(stored)
     except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError):
         return None
-
-
-def _plain(value: Any) -> Any:
-    """Values as nested lists; other objects by their type alone, as their text may hold an address in memory."""
-    if isinstance(value, Mapping):
-        return sorted([str(key), _plain(item)] for key, item in value.items())
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(vars(value))
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | None) else type(value).__qualname__

@@ -32,6 +32,7 @@ __all__ = [
     "atomic_path",
     "check_structure",
     "check_writable",
+    "comparable",
     "open_output",
     "parameters_of",
     "provenance",
@@ -212,7 +213,20 @@ def snapshot(atoms: Atoms) -> Atoms:
 def parameters_of(calculator: BaseCalculator) -> dict[str, str]:
     """What a calculator was told, as text, without the device: a run may move to another machine."""
     parameters = getattr(calculator, "parameters", {})
-    return {name: str(value) for name, value in sorted(parameters.items()) if name != "device"}
+    return {name: repr(comparable(value)) for name, value in sorted(parameters.items()) if name != "device"}
+
+
+def comparable(value: Any) -> Any:
+    """Values as nested lists; other objects by their type alone, as their text may hold an address in memory."""
+    if isinstance(value, Mapping):
+        return sorted([str(key), comparable(item)] for key, item in value.items())
+    if is_dataclass(value) and not isinstance(value, type):
+        return comparable(vars(value))
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [comparable(item) for item in value]
+    return value if isinstance(value, str | int | float | None) else type(value).__qualname__
 
 
 def provenance(calculator: BaseCalculator) -> dict[str, Any]:
