@@ -1,5 +1,8 @@
 """What many tests share: a tiny network with random weights, as potential, folder and calculator, and structures."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +114,18 @@ def structures() -> dict[str, Atoms]:
 def structure(request: pytest.FixtureRequest) -> Atoms:
     """One structure after the other."""
     return make_structures()[request.param]
+
+
+@contextmanager
+def waiting_is_an_error() -> Iterator[None]:
+    """Within, an operation that makes the host wait for the GPU raises RuntimeError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # PyTorch calls this mode a prototype
+            torch.cuda.set_sync_debug_mode("error")
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.fixture

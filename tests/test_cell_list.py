@@ -12,6 +12,7 @@ from equical import cell_list
 from equical.cell_list import CellList
 from equical.errors import InputError
 from equical.neighbors import NeighborList, neighbor_list
+from tests.conftest import waiting_is_an_error
 
 CELL = np.array([[14.0, 0, 0], [3, 15, 0], [-2, 1, 16]])
 NOWHERE = [False, False, False]
@@ -79,11 +80,8 @@ def test_it_says_when_there_is_no_room_and_makes_some():
 def test_the_host_does_not_wait_for_the_gpu():
     finder, positions = CellList(5.0), torch.from_numpy(cloud()).cuda()
     finder.find(positions, CELL, True)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_is_an_error():
         pairs = finder.enqueue(positions, CELL, True)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     expected = neighbor_list(cloud(), CELL, True, 5.0)
     found = slice(len(expected))
     assert_same(NeighborList(*(t.cpu().numpy()[found] for t in (pairs.receiver, pairs.sender, pairs.shift))), expected)

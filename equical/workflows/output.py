@@ -240,7 +240,9 @@ def provenance(calculator: BaseCalculator) -> dict[str, Any]:
     checkpoint = getattr(calculator, "checkpoint", None)
     if checkpoint is not None:
         model |= {"name": checkpoint.name, "sha256": checkpoint.sha256}
-    versions = {name: version(name) for name in ("equical", "torch", "ase", "numpy")}
+    from equical import __version__
+
+    versions = {"equical": __version__} | {name: version(name) for name in ("torch", "ase", "numpy")}
     return {
         "model": model,
         "dtype": getattr(calculator, "parameters", {}).get("dtype"),

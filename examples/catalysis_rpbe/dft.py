@@ -1,6 +1,7 @@
 """Compute what relaxed slabs cannot tell: strained metals, and O, H and OH at heights that no relaxation visits.
 
-    python3 dft.py PART OUTPUT.extxyz        # PART: bulk, slabs, lifted
+    python3 dft.py PART OUTPUT.extxyz        # PART: bulk, slabs, lifted, pulled
+    python3 dft.py pulled OUTPUT.extxyz 0/4  # the first of four shares, for four processes with a file each
     python3 dft.py zero                      # is the zero of energy that of the published data?
     python3 dft.py kpoints                   # what do more k-points change for a small slab?
 
@@ -96,6 +97,47 @@ def lifted() -> Iterator[tuple[str, Atoms]]:
         yield f"{up} off {other} {height}", atoms
 
 
+PARTNERS = (
+    ("Ag", "Pt"),
+    ("Ag", "Ru"),
+    ("Pd", "Ir"),
+    ("Pd", "Ru"),
+    ("Pt", "Ag"),
+    ("Pt", "Ru"),
+    ("Ir", "Pd"),
+    ("Ru", "Ag"),
+)
+"""One atom of the first metal in a surface of the second."""
+
+
+def pulled() -> Iterator[tuple[str, Atoms]]:
+    """One of the four atoms of the surface on its way out, alone or with what is bound on top of it."""
+    alone = [(metal, metal) for metal in LATTICE]
+    for (up, other), height in itertools.chain(
+        itertools.product(alone, (0.4, 0.8, 1.4, 2.2)), itertools.product(PARTNERS, (0.6, 1.6))
+    ):
+        yield f"{up} out of {other} {height}", with_one_atom_out(up, other, height)
+    for height, adsorbate, (up, other) in itertools.product((0.5, 1.2), ("O", "OH"), alone):
+        yield f"{up} out of {other} {height} with {adsorbate}", with_one_atom_out(up, other, height, adsorbate)
+    for height, metal in itertools.product((2.2, 3.2), LATTICE):
+        atoms = slab(metal, (2, 2, 3), "fcc", metal, height)
+        yield f"{metal} on {metal} {height}", atoms
+
+
+def with_one_atom_out(up: str, other: str, height: float, adsorbate: str | None = None) -> Atoms:
+    """A slab with four atoms in a layer; one of the uppermost is another metal, ``height`` Å above its place."""
+    atoms = fcc111(other, (2, 2, 3), a=LATTICE[other], vacuum=6.0)
+    atoms.symbols[8] = up
+    atoms.positions[8, 2] += height
+    if adsorbate is not None:
+        molecule = Atoms("OH", [[0, 0, 0], [0, 0, 0.98]]) if adsorbate == "OH" else Atoms(adsorbate)
+        molecule.translate(atoms.positions[8] + [0, 0, 1.85])
+        atoms.extend(molecule)
+    atoms.center(vacuum=6.0, axis=2)
+    atoms.pbc = (True, True, False)
+    return atoms
+
+
 def compute(atoms: Atoms, in_plane: int | None = None) -> None:
     """Energy, forces and, of crystals, stress, as results of the atoms; ``in_plane`` is for k-points of a slab."""
     periodic = bool(atoms.pbc.all())
@@ -128,13 +170,14 @@ def kpoints() -> None:
         print(f"{in_plane} x {in_plane}: {atoms.get_potential_energy() / len(atoms):.4f} eV per atom", flush=True)
 
 
-def main(part: str, output: str = "") -> None:
+def main(part: str, output: str = "", share: str = "0/1") -> None:
     if part in ("zero", "kpoints"):
         {"zero": zero, "kpoints": kpoints}[part]()
         return
-    structures = {"bulk": crystals, "slabs": slabs, "lifted": lifted}[part]()
+    structures = {"bulk": crystals, "slabs": slabs, "lifted": lifted, "pulled": pulled}[part]()
+    first, step = map(int, share.split("/"))
     done = {atoms.info["name"] for atoms in read(output, ":")} if Path(output).exists() else set()
-    for name, atoms in structures:
+    for name, atoms in itertools.islice(structures, first, None, step):
         if name in done:
             continue
         compute(atoms)

@@ -23,13 +23,16 @@ STRUCTURES_PER_STEP = {"aspirin": 5, "ethanol": 10, "toluene": 7}
 """About a hundred atoms: fewer cost nearly as much."""
 
 
-def configuration(data: Path, molecule: str, denoising: bool, limits: dict[str, float], seed: int) -> dict[str, Any]:
-    """One run as a YAML document."""
+def configuration(
+    data: Path, molecule: str, denoising: bool, limits: dict[str, float], seed: int, structures: int | None = None
+) -> dict[str, Any]:
+    """One run as a YAML document, with the structures of a step if not those that suit a CPU."""
     config: dict[str, Any] = yaml.safe_load((HERE / "base.yaml").read_text())
     path = str((data / f"{molecule}_train_01.xyz.gz").resolve())
     # Frames of rMD17 are drawn at random from a long run, so single frames are the groups.
     config["data"] = [{"paths": path, "energy_key": "Energy", "stress_key": None, "block": 1, "name": molecule}]
-    config["training"]["batch"] = {"max_atoms": STRUCTURES_PER_STEP[molecule] * ATOMS[molecule], "max_edges": 10**7}
+    structures = structures or STRUCTURES_PER_STEP[molecule]
+    config["training"]["batch"] = {"max_atoms": structures * ATOMS[molecule], "max_edges": 10**7}
     config["training"]["limits"] = limits
     if denoising:
         config["training"]["denoising"] = DENOISING
@@ -54,7 +57,7 @@ def one_run(folder: Path, data: Path, molecule: str, config: dict[str, Any]) -> 
     again = "--resume" if (run / "checkpoints" / "last.pt").exists() else "--overwrite"
     equical("train", str(folder / "run.yaml"), "--output", str(run), again)
     test = str(data / f"{molecule}_test_01.xyz.gz")
-    keys = ["--energy-key", "Energy", "--stress-key", "none", "--device", "cpu"]
+    keys = ["--energy-key", "Energy", "--stress-key", "none", "--device", config["device"]]
     equical("eval", test, "--model", str(run / "model"), *keys, "--output", str(folder / "test"), "--overwrite")
 
 
@@ -67,6 +70,8 @@ def main() -> None:
     parser.add_argument("--molecules", nargs="+", default=["aspirin", "ethanol"], choices=ATOMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--kinds", nargs="+", default=["plain", "dens"], choices=["plain", "dens"])
+    parser.add_argument("--structures", type=int, help="of one step; about a hundred atoms by default")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("dens-rmd17"))
     options = parser.parse_args()
     if options.steps is not None:
@@ -75,7 +80,8 @@ def main() -> None:
         limits, budget_name = {"max_minutes": options.minutes}, f"{options.minutes:g}min"
     # Both kinds of one seed before the next seed: a series that is cut short can still be compared.
     for seed, molecule, kind in itertools.product(options.seeds, options.molecules, options.kinds):
-        config = configuration(options.data, molecule, kind == "dens", limits, seed)
+        config = configuration(options.data, molecule, kind == "dens", limits, seed, options.structures)
+        config["device"] = options.device
         one_run(options.output / f"{molecule}-{budget_name}-{kind}-{seed}", options.data, molecule, config)
 
 

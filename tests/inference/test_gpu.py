@@ -13,7 +13,7 @@ from equical.inference.backends import CudaGraphBackend
 from equical.inference.eager import EagerEvaluator
 from equical.inference.executions import make_evaluator
 from equical.inference.static import StaticEvaluator
-from tests.conftest import TINY, make_structures, random_potential
+from tests.conftest import TINY, make_structures, random_potential, waiting_is_an_error
 from tests.inference.potentials import CONFIGS, frozen
 
 pytestmark = [
@@ -95,12 +95,9 @@ def test_the_host_does_not_wait_within_a_step():
     evaluate(of, atoms)
     (prepared,) = of._prepared.values()
     candidates, wraps = of._pairs(atoms)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_is_an_error():
         prepared.inputs.write(atoms.numbers, atoms.positions, atoms.cell.array, wraps, candidates)
         prepared.replay()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.slow
@@ -115,7 +112,7 @@ def test_memory_does_not_grow_over_ten_thousand_replays():
             torch.cuda.synchronize()
             used.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
     assert of.stats.replays == 10_000 and of.stats.fallbacks == 0
-    assert used[0] == used[1]
+    assert used[1][0] <= used[0][0] and used[1][1] <= used[0][1]
 
 
 @pytest.mark.slow

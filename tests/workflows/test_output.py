@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.io import read
 
+import equical
 from equical.errors import InputError
+from equical.workflows import output as module
 from equical.workflows.output import (
     append_structure,
     atomic_path,
@@ -136,6 +139,19 @@ def test_snapshot_drops_results_of_another_geometry():
     atoms.get_potential_energy()
     atoms.rattle(0.1, seed=2)
     assert snapshot(atoms).calc is None
+
+
+def test_provenance_of_a_package_that_runs_from_its_sources(monkeypatch):
+    """Without the metadata that only installing leaves."""
+
+    def version(name):
+        if name == "equical":
+            raise PackageNotFoundError(name)
+        return installed(name)
+
+    installed = module.version
+    monkeypatch.setattr(module, "version", version)
+    assert provenance(EMT())["versions"]["equical"] == equical.__version__
 
 
 def test_provenance_names_calculator_and_versions():
