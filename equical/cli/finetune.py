@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 @click.option("--forces", type=click.Choice(["gradient", "direct"]), help="Change how the model makes forces.")
 @click.option("--max-force", type=float, help="Leave out frames with a longer force (eV/Å).")
 @click.option("--new-elements", is_flag=True, help="Accept elements that the model was not trained for.")
+@click.option(
+    "--energy-kind",
+    type=click.Choice(["total", "adsorption"]),
+    help="What the energies in the data are.  [default: those of the model]",
+)
 @click.option("--skip-check", is_flag=True, help="Go on in spite of errors in the data.")
 @click.option("--seed", default=0, show_default=True, help="Of split, order and noise.")
 @click.option("--threads", type=int, help="CPU threads.")
@@ -114,6 +119,7 @@ def configuration(
         "validation": {"data": held_out} | ({} if options["fraction"] is None else {"fraction": options["fraction"]}),
         "training": training,
         "new_elements": options["new_elements"],
+        "energy_kind": options["energy_kind"],
         "seed": options["seed"],
         "threads": options["threads"],
         "device": options["device"],

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from equical.errors import InputError
 from equical.model import ModelConfig
+from equical.model.potential import EnergyKind
 from equical.training.sections import (
     BatchConfig,
     DataConfig,
@@ -85,6 +86,8 @@ class TrainConfig(Section):
         seed: of weights, split and order.
         refit_references: with ``start_from``, shift the model's reference energies onto the data's zero first.
         new_elements: with ``start_from``, accept elements that the model was not trained for.
+        energy_kind: what the energies in the data are, total energies or adsorption energies relative to clean slab and
+            gas; that of the model in ``start_from`` if absent, total for a new one.
         dtype: precision of weights and arithmetic; ``bfloat16`` keeps float32 weights and multiplies in bfloat16.
         threads: CPU threads; torch's choice if absent.
         output: folder, and how often to write.
@@ -101,6 +104,7 @@ class TrainConfig(Section):
     seed: int = Field(default=0, ge=0)
     refit_references: bool = True
     new_elements: bool = False
+    energy_kind: EnergyKind | None = None
     dtype: Literal["float32", "float64", "bfloat16"] = "float32"
     device: str = "auto"
     threads: int | None = Field(default=None, ge=1)

@@ -12,6 +12,7 @@ import torch
 from equical.errors import InputError
 from equical.model import Potential
 from equical.model.generations import AnyConfig
+from equical.model.potential import EnergyKind
 from equical.training.batching import collate, plan_batches
 from equical.training.checkpointing import file_sha256
 from equical.training.config import DataConfig, TrainConfig
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Prepared", "prepare"]
 
 Report = Callable[[str], None]
+
+LARGE_ADSORPTION_ENERGY = 1.0
+"""eV per atom of a structure. An adsorbate binds with a few eV, and the slab below it has ten atoms and more."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
     else:
         elements = _elements_of(config, base, [*train, *valid])
         zero = find_zero(config, train, _energies(base, train, config), _references(base))
-        potential = with_references(base, zero.references, elements)
+        potential = with_references(base, zero.references, elements, _energy_kind(config, base, train))
     for line in zero.lines:
         report(line)
     train, valid = [zero.shifted(sample) for sample in train], [zero.shifted(sample) for sample in valid]
@@ -102,11 +106,31 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
     return Prepared(train, epoch, valid, potential, neighborhood, provenance, (kept, held_out), baseline)
 
 
-def with_references(before: Potential, references: Mapping[int, float], elements: Sequence[int]) -> Potential:
-    """The same model with other reference energies and elements."""
-    after = Potential(before.config, elements, references, before.scales, before.energy_kind, before.dtype)
+def with_references(
+    before: Potential, references: Mapping[int, float], elements: Sequence[int], energy_kind: EnergyKind
+) -> Potential:
+    """The same model with other reference energies, elements and meaning of its energies."""
+    after = Potential(before.config, elements, references, before.scales, energy_kind, before.dtype)
     after.load_state_dict(before.state_dict())
     return after
+
+
+def _energy_kind(config: TrainConfig, base: Potential, train: Sequence[Sample]) -> EnergyKind:
+    """What the adapted model's energies are.
+
+    Raises:
+        InputError: the starting model's are adsorption energies, those in the data look like total energies, and the
+            configuration does not say what they are.
+    """
+    if config.energy_kind is not None:
+        return config.energy_kind
+    size = float(np.mean([abs(sample.energy) / sample.graph.num_atoms for sample in train]))
+    if base.energy_kind == "adsorption" and size > LARGE_ADSORPTION_ENERGY:
+        raise InputError(
+            f"the starting model predicts adsorption energies, and the energies in the data, {size:.1f} eV per atom in "
+            "size, look like total energies; say which they are with energy_kind (--energy-kind): total or adsorption"
+        )
+    return base.energy_kind
 
 
 def _repeated(train: list[Sample], data: Sequence[DataConfig], report: Report) -> list[Sample]:
@@ -198,7 +222,8 @@ def _new_model(config: TrainConfig, train: Sequence[Sample], references: dict[in
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         scale = _energy_scale(train, references)
-        return Potential(model, sorted(references), references, scale, dtype=config.precision)
+        kind = config.energy_kind or "total"
+        return Potential(model, sorted(references), references, scale, kind, config.precision)
 
 
 def _energy_scale(train: Sequence[Sample], references: dict[int, float]) -> float:

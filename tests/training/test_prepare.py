@@ -192,3 +192,35 @@ def test_an_element_beyond_the_tables(path):
     config = configuration(path, model={**MODEL, "max_elements": 20})
     with pytest.raises(InputError, match="max_elements is 20; Cu needs a larger table"):
         prepare(config, quiet)
+
+
+def adsorption_base(folder):
+    """A model of adsorption energies, which nobody has trained either."""
+    potential = Potential(ModelConfig(**MODEL), [28, 29], None, 0.5, "adsorption")
+    save_checkpoint(folder, potential, {})
+    return str(folder)
+
+
+def test_total_energies_for_a_model_of_adsorption_energies_must_be_announced(tmp_path):
+    images = copper(12)
+    for atoms in images:
+        results = atoms.calc.results
+        results["energy"] -= 14.0 * len(atoms)
+    path, base = tmp_path / "total.extxyz", adsorption_base(tmp_path / "base")
+    write(path, images)
+    with pytest.raises(
+        InputError, match=r"predicts adsorption energies.* 1\d\.\d eV per atom .* look like total energies"
+    ):
+        prepare(configuration(path, start_from=base), quiet)
+    for kind in ("total", "adsorption"):
+        assert prepare(configuration(path, start_from=base, energy_kind=kind), quiet).potential.energy_kind == kind
+
+
+def test_what_energies_are_is_kept_or_said(path, base, tmp_path):
+    assert (
+        prepare(configuration(path, start_from=adsorption_base(tmp_path / "other")), quiet).potential.energy_kind
+        == "adsorption"
+    )
+    assert prepare(configuration(path, start_from=base), quiet).potential.energy_kind == "total"
+    assert prepare(configuration(path), quiet).potential.energy_kind == "total"
+    assert prepare(configuration(path, energy_kind="adsorption"), quiet).potential.energy_kind == "adsorption"
