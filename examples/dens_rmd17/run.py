@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ase.io import read, write
 
 HERE = Path(__file__).parent
 DENOISING = {"probability": 0.25, "ratio": 0.25, "sigma": 0.05, "weight": 0.3, "final_weight": 0.0}
@@ -26,9 +27,9 @@ STRUCTURES_PER_STEP = {"aspirin": 5, "ethanol": 10, "toluene": 7}
 def configuration(
     data: Path, molecule: str, denoising: bool, limits: dict[str, float], seed: int, structures: int | None = None
 ) -> dict[str, Any]:
-    """One run as a YAML document, with the structures of a step if not those that suit a CPU."""
+    """One run on the frames in ``data`` as a YAML document."""
     config: dict[str, Any] = yaml.safe_load((HERE / "base.yaml").read_text())
-    path = str((data / f"{molecule}_train_01.xyz.gz").resolve())
+    path = str(data.resolve())
     # Frames of rMD17 are drawn at random from a long run, so single frames are the groups.
     config["data"] = [{"paths": path, "energy_key": "Energy", "stress_key": None, "block": 1, "name": molecule}]
     structures = structures or STRUCTURES_PER_STEP[molecule]
@@ -37,6 +38,18 @@ def configuration(
     if denoising:
         config["training"]["denoising"] = DENOISING
     return config | {"seed": seed}
+
+
+def training_frames(data: Path, molecule: str, count: int | None, folder: Path) -> Path:
+    """The file to train on: all 1000 frames, or the first ``count`` of them, written to ``folder``."""
+    source = data / f"{molecule}_train_01.xyz.gz"
+    if count is None:
+        return source
+    target = folder / f"{molecule}-{count}.extxyz"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write(target, read(source, f":{count}"))
+    return target
 
 
 def equical(*arguments: str) -> None:
@@ -70,6 +83,7 @@ def main() -> None:
     parser.add_argument("--molecules", nargs="+", default=["aspirin", "ethanol"], choices=ATOMS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--kinds", nargs="+", default=["plain", "dens"], choices=["plain", "dens"])
+    parser.add_argument("--frames", type=int, help="train on so many of the 1000")
     parser.add_argument("--structures", type=int, help="of one step; about a hundred atoms by default")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("dens-rmd17"))
@@ -78,10 +92,15 @@ def main() -> None:
         limits, budget_name = {"max_steps": options.steps}, f"{options.steps}steps"
     else:
         limits, budget_name = {"max_minutes": options.minutes}, f"{options.minutes:g}min"
+    if options.frames is not None:
+        budget_name += f"{options.frames}frames"
     # Both kinds of one seed before the next seed: a series that is cut short can still be compared.
     for seed, molecule, kind in itertools.product(options.seeds, options.molecules, options.kinds):
-        config = configuration(options.data, molecule, kind == "dens", limits, seed, options.structures)
+        frames = training_frames(options.data, molecule, options.frames, options.output)
+        config = configuration(frames, molecule, kind == "dens", limits, seed, options.structures)
         config["device"] = options.device
+        if options.frames is not None:
+            config["validation"]["fraction"] = 0.2  # of few frames a twentieth says nothing
         one_run(options.output / f"{molecule}-{budget_name}-{kind}-{seed}", options.data, molecule, config)
 
 

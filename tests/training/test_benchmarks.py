@@ -47,6 +47,10 @@ def test_the_rmd17_comparison_runs_resumes_and_is_tabulated(tmp_path):
     assert "resuming at step 2" in output
     assert (folder / "run" / "checkpoints" / "last.pt").read_bytes() == state
     assert "== " not in call(command, tmp_path)
+    assert "== ethanol-2steps20frames-plain-0" in call([*command, "--frames", "20", "--kinds", "plain"], tmp_path)
+    split = json.loads((tmp_path / "dens-rmd17" / "ethanol-2steps20frames-plain-0" / "run" / "split.json").read_text())
+    assert (len(split["training"]), len(split["validation"])) == (16, 4)
+    shutil.rmtree(tmp_path / "dens-rmd17" / "ethanol-2steps20frames-plain-0")
 
     rows = [
         line for line in call([str(EXAMPLES / "dens_rmd17" / "table.py")], tmp_path).splitlines() if "2steps" in line
