@@ -73,7 +73,7 @@ print('training:')
 print(yaml.safe_dump(StageConfig().model_dump(mode='json'), sort_keys=False))
 \""""
 
-ADSORB = "equical adsorb O --bulk Ir --miller 1 1 1 --layers 4 --size 2x2 --output O-Ir111"
+ADSORB = "equical adsorb O --bulk Pt --miller 1 1 1 --layers 4 --size 2x2 --output O-Pt111"
 
 
 def cases() -> list[Case]:
@@ -115,7 +115,7 @@ def cases() -> list[Case]:
         Case(
             "adsorb",
             [ADSORB],
-            {f"O-Ir111/{name}.png": f"adsorb-{name}.png" for name in ("energies", "sites", "best")},
+            {f"O-Pt111/{name}.png": f"adsorb-{name}.png" for name in ("energies", "sites", "best")},
         ),
         Case("eval", [f"equical eval {validation} --output eval"], {"eval/parity.png": "eval-parity.png"}),
         Case("check", [f"equical data check {validation} --model metals-pbe"]),

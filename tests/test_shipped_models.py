@@ -1,6 +1,7 @@
 """Each shipped model gives the physics its card claims."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.io import read
 
-from equical import EquiCalc, elastic, relax
+from equical import EquiCalc, elastic, md, relax
 from equical.checkpoint import load_checkpoint, shipped_models
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -80,6 +81,16 @@ def test_metals_are_refused_by_name_where_not_covered() -> None:
         gold.get_potential_energy()
 
 
+@pytest.mark.slow
+def test_metals_conserve_energy() -> None:
+    """2 ps of copper at 300 K with steps of 2 fs."""
+    copper = bulk("Cu", "fcc", a=3.61, cubic=True) * (2, 2, 2)
+    warm = md(copper, "metals-pbe", ensemble="langevin", temperature=300, timestep=2, steps=250, seed=0)
+    free = md(warm.atoms, "metals-pbe", ensemble="nve", keep_velocities=True, timestep=2, steps=1000)
+    assert free.temperature.mean > 200
+    assert abs(free.energy_drift) < 0.1
+
+
 def test_catalysis_pulls_adsorbates_the_right_way() -> None:
     """Forces on relaxations that the training held out are better than none: their mean is 41 meV/Å."""
     errors = load_example("catalysis_rpbe/errors.py")
@@ -98,9 +109,14 @@ def test_catalysis_adsorption_energies_of_relaxations_held_out() -> None:
 
 @pytest.mark.slow
 def test_catalysis_orders_metals_as_rpbe_does(tmp_path: Path) -> None:
-    """All but platinum, as its card says."""
-    found = load_example("catalysis_rpbe/pure_metals.py").main("catalysis-rpbe", str(tmp_path))
-    order = sorted(
-        (energy, metal) for (adsorbate, metal), energy in found.items() if adsorbate == "O" and metal != "Pt"
-    )
-    assert [metal for _, metal in order] == ["Ru", "Ir", "Pd", "Ag"]
+    """Ru > Ir > Pd ≈ Pt > Ag, hollows before other sites, and the slabs of platinum in the data within 0.2 eV."""
+    example = load_example("catalysis_rpbe/pure_metals.py")
+    found = example.main("catalysis-rpbe", str(tmp_path))
+    oxygen = {metal: energy for (adsorbate, metal), energy in found.items() if adsorbate == "O"}
+    assert oxygen["Ru"] < oxygen["Ir"] < min(oxygen["Pd"], oxygen["Pt"])
+    assert max(oxygen["Pd"], oxygen["Pt"]) < oxygen["Ag"]
+    for metal in oxygen:
+        best = json.loads((tmp_path / f"O-{metal}" / "result.json").read_text())["configurations"][0]
+        assert best["site"].startswith(("fcc", "hcp")), metal
+    for key, energy in example.DENSITY_FUNCTIONAL.items():
+        assert found[key] == pytest.approx(energy, abs=0.2), key

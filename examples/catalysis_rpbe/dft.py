@@ -10,7 +10,7 @@ published slabs (plane waves up to 400 eV, RPBE), so the energies share their ze
 few for the last meV: 12×12 in place of 8×8 raise a bare slab of platinum by 4 meV per atom. Frames are appended as they
 are finished; what is in the file is not computed again, so the script may be stopped at any time.
 ``strained.extxyz.gz`` holds all of bulk, ``small-slabs.extxyz.gz`` the first 52 of slabs: ``PLACES`` and a part of
-``FURTHER``; ``lifted-layers.extxyz.gz`` the first 17 of lifted.
+``FURTHER``; ``lifted-layers.extxyz.gz`` all of lifted; ``pulled-atoms.extxyz.gz`` nine of pulled.
 """
 
 import itertools
