@@ -87,9 +87,9 @@ def prepare(config: TrainConfig, report: Report = print) -> Prepared:
         potential = _new_model(config, train, zero.references)
         _check_coverage(potential.elements, [*train, *valid], "no training structure has it")
     else:
-        elements = _elements_of(config, base, [*train, *valid])
+        elements, kind = _elements_of(config, base, [*train, *valid]), _energy_kind(config, base, train)
         zero = find_zero(config, train, _energies(base, train, config), _references(base))
-        potential = with_references(base, zero.references, elements, _energy_kind(config, base, train))
+        potential = with_references(base, zero.references, elements, kind)
     for line in zero.lines:
         report(line)
     train, valid = [zero.shifted(sample) for sample in train], [zero.shifted(sample) for sample in valid]

@@ -9,6 +9,7 @@ molecules or seeds can share one output folder.
 
 import argparse
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,9 @@ def training_frames(data: Path, molecule: str, count: int | None, folder: Path) 
     target = folder / f"{molecule}-{count}.extxyz"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write(target, read(source, f":{count}"))
+        partial = target.with_stem(f"{target.stem}-{os.getpid()}")  # others may be looking for the file
+        write(partial, read(source, f":{count}"))
+        partial.replace(target)
     return target
 
 
