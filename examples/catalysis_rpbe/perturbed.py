@@ -12,7 +12,7 @@ what start and end have in common. Only frames of the training part may be drawn
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import get_distances
 from ase.io import read, write
+
+Change = Callable[[Atoms, np.random.Generator], None]
 
 NEAREST = {"HH": 1.5, "HO": 0.85, "OO": 2.0, "H": 1.4, "O": 1.6, "": 2.1}
 """Å; the closest that two atoms may come, by what they are besides metals."""
@@ -59,7 +61,7 @@ def wandered(atoms: Atoms, rng: np.random.Generator) -> None:
     atoms.positions += rng.normal(scale=0.04, size=(len(atoms), 3))
 
 
-def draw(source: str, target: str, starts: int = 90, each: int = 4) -> None:
+def draw(source: str, target: str, starts: int = 90) -> None:
     """Write starting frames, each followed by what became of it; ``info["start"]`` is the number of the former."""
     frames, rng = read(source, ":"), np.random.default_rng(0)
     chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, starts).astype(int)]
@@ -68,7 +70,7 @@ def draw(source: str, target: str, starts: int = 90, each: int = 4) -> None:
         place = len(images)
         start.info["start"] = place
         images.append(start)
-        for number, change in enumerate((pulled, pulled, shaken, wandered)[:each]):
+        for number, change in enumerate((pulled, pulled, shaken, wandered)):
             image = changed(start, change, rng)
             if image is not None:
                 image.info |= {"start": place, "name": f"{start.info['src']} {change.__name__} {number}"}
@@ -77,7 +79,7 @@ def draw(source: str, target: str, starts: int = 90, each: int = 4) -> None:
     print(f"{len(images)} structures, {len(chosen)} of them starts")
 
 
-def changed(start: Atoms, change: Any, rng: np.random.Generator) -> Atoms | None:
+def changed(start: Atoms, change: Change, rng: np.random.Generator) -> Atoms | None:
     """A changed copy without labels in which no atoms are too near; None after twenty attempts."""
     for _ in range(20):
         atoms = Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc)

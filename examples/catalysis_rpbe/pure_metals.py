@@ -2,8 +2,8 @@
 
     python examples/catalysis_rpbe/pure_metals.py
 
-Platinum has values of the density functional to compare with. Of the other pure metals the training knew nothing but
-their atoms in alloys: what they show is whether the order of RPBE comes out, Ru > Ir > Pd ≈ Pt > Ag.
+Platinum has values of the density functional to compare with, from slabs that the training knew. Of the other pure
+metals it knew crystals and small slabs: what they show is whether the order of RPBE comes out, Ru > Ir > Pd ≈ Pt > Ag.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Training, fine-tuning and evaluation on a real GPU: the same numbers as on the CPU."""
+"""Training and evaluation on a real GPU: the same numbers as on the CPU."""
 
 import pytest
 import torch
