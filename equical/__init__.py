@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from equical.workflows.eos import EosResult, eos
     from equical.workflows.md import MDResult, md
     from equical.workflows.phonon import PhononResult, phonon
-    from equical.workflows.relax import RelaxResult, relax
-    from equical.workflows.relax_many import relax_many
+    from equical.workflows.relax import RelaxResult, relax, relax_many
 
 __version__ = "0.1.0"
 
@@ -38,7 +37,7 @@ _HOME = {
     "md": "equical.workflows.md",
     "phonon": "equical.workflows.phonon",
     "relax": "equical.workflows.relax",
-    "relax_many": "equical.workflows.relax_many",
+    "relax_many": "equical.workflows.relax",
     "shipped_models": "equical.checkpoint",
 }
 

@@ -73,7 +73,7 @@ class EquiCalc(Calculator):
 
     Raises:
         InputError: no such model, device, dtype or execution. Later, from any calculation: atoms the model does not
-            cover, or a structure that cannot be meant (see :func:`equical.neighbors.neighbor_list`).
+            cover, or a structure that cannot be meant (see :func:`equical.neighbors.build.neighbor_list`).
     """
 
     name = "equical"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equical.nearest import nearest
-from equical.neighbors import NeighborList, neighbor_list
+from equical.neighbors.build import NeighborList, neighbor_list
+from equical.neighbors.nearest import nearest
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -70,7 +70,8 @@ class AtomGraph:
     ) -> AtomGraph:
         """The graph of one ASE structure with all neighbours within ``cutoff`` (Å).
 
-        Models with a cap on the number of neighbours want only the nearest ones (:func:`equical.nearest.nearest`).
+        Models with a cap on the number of neighbours want only the nearest ones, see
+        :func:`equical.neighbors.nearest.nearest`.
         """
         cell, pbc = atoms.cell.array, np.asarray(atoms.pbc)
         neighbors = neighbor_list(atoms.positions, cell, pbc, cutoff)

@@ -8,7 +8,7 @@ On the command line the same is
 from ase.build import bulk
 
 from equical import EquiCalc
-from equical.workflows.elastic import elastic
+from equical.workflows.elastic.run import elastic
 
 EXPERIMENT = {"C11": 176.2, "C12": 124.9, "C44": 81.8}
 """GPa at 0 K. W. C. Overton and J. Gaffney, Phys. Rev. 98, 969 (1955)."""

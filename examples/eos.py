@@ -9,8 +9,8 @@ from ase import units
 from ase.build import bulk
 
 from equical import EquiCalc
-from equical.workflows.eos import eos
-from equical.workflows.eos_fit import fit_eos
+from equical.workflows.eos.fit import fit_eos
+from equical.workflows.eos.run import eos
 
 
 def main(model: str = "metals-pbe", num_points: int = 11, folder: str = "eos-example") -> None:

@@ -11,8 +11,8 @@ import phonopy
 from ase.build import bulk
 
 from equical import EquiCalc
-from equical.workflows.phonon import phonon
-from equical.workflows.relax import relax
+from equical.workflows.phonon.run import phonon
+from equical.workflows.relax.run import relax
 
 
 def main(

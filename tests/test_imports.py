@@ -13,17 +13,15 @@ PACKAGE = Path(equical.__file__).parent
 LAYERS = [  # each may import itself and what stands above it here
     {"errors", "prediction"},
     {"so3", "neighbors"},
-    {"cell_list", "nearest", "verlet"},
     {"graph"},
     {"model"},
     {"checkpoint"},
     {"conversion", "inference", "training"},
     {"calculator"},
+    {"testing"},
     {"workflows"},
-    {"check"},
     {"cli"},
 ]
-BACKENDS = {("neighbors", "cell_list")}  # imported where it is asked for
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 
@@ -52,7 +50,7 @@ FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAG
 def test_imports_point_one_way(path):
     own = part(path)
     assert own in RANK, f"give {own} a place in LAYERS"
-    others = {name for name in imported(path) if name != own and (own, name) not in BACKENDS}
+    others = {name for name in imported(path) if name != own}
     assert {name for name in others if RANK[name] >= RANK[own]} == set()
 
 

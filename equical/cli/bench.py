@@ -1,4 +1,4 @@
-"""``equical bench``: thin skin over :func:`equical.workflows.bench.bench`."""
+"""``equical bench``: thin skin over :func:`equical.workflows.bench.run.bench`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from equical.cli.options import calculator_options, finish, output_options
 
 if TYPE_CHECKING:
-    from equical.workflows.bench import BenchResult
+    from equical.workflows.bench.run import BenchResult
 
 
 class Comma(click.ParamType):
@@ -68,8 +68,8 @@ def bench(
     STRUCTURE is repeated to each of the sizes; without it, a crystal of an element the model covers is taken. Atoms
     move between steps as they would at 300 K. Close other programs: a busy machine can be several times slower.
     """
-    from equical.workflows.bench import bench as run
-    from equical.workflows.output import read_structure
+    from equical.workflows.bench.run import bench as run
+    from equical.workflows.common.output import read_structure
 
     folder = output or Path(f"bench-{Path(model).name}")
     result = run(
@@ -95,8 +95,8 @@ def bench(
 
 
 def _table(result: BenchResult) -> list[str]:
-    from equical.workflows.bench import STAGES
-    from equical.workflows.bench_plot import describe_machine
+    from equical.workflows.bench.plots import describe_machine
+    from equical.workflows.bench.run import STAGES
 
     columns = [("atoms", 7), ("edges", 8), ("execution", 11), ("s/step", 9), ("ms/atom", 8), ("atoms/s", 8)]
     columns += [("ns/day", 8), ("MB", 7), *((stage, 10) for stage in STAGES)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from equical.training.audit import Finding
-    from equical.training.dataset import Frame
+    from equical.training.data.dataset import Frame
 
 SAMPLED = 50
 """Frames that a model is asked about."""
@@ -47,7 +47,7 @@ def check(
     The exit code is 0 without errors, 2 with errors.
     """
     from equical.training.audit import audit_data, audit_split
-    from equical.workflows.output import write_json
+    from equical.workflows.common.output import write_json
 
     keys = (energy_key, forces_key, stress_key, group_key)
     frames, findings = audit_data(data_config(list(files), *keys))

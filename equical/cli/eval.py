@@ -38,10 +38,10 @@ def evaluate(
 
     Prints MAE and RMSE of energies per atom, forces and stresses; writes result.json and parity.png.
     """
-    from equical.training.dataset import read_frames
+    from equical.training.data.dataset import read_frames
     from equical.training.evaluation import evaluate_model
     from equical.training.plots import plot_parity
-    from equical.workflows.output import open_output, provenance, write_json
+    from equical.workflows.common.output import open_output, provenance, write_json
 
     calculator = make_calculator(model, device, dtype)
     config = data_config(list(data), energy_key, forces_key, stress_key, group_key)
@@ -60,7 +60,7 @@ def evaluate(
 
 
 def _table(result: EvaluationResult, data: tuple[Path, ...]) -> dict[str, Any]:
-    from equical.training.metrics import UNITS
+    from equical.training.loop.metrics import UNITS
 
     shift = None
     if result.shift is not None:

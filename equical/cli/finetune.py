@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from equical.training.audit import Finding
-    from equical.training.dataset import Frame
+    from equical.training.data.dataset import Frame
     from equical.training.prepare import Prepared
 
 

@@ -83,8 +83,8 @@ def md(
     density of states, and plots. A killed run goes on with the same command and --restart. Exit code 2 means that the
     atoms flew apart.
     """
+    from equical.workflows.common.output import read_structure
     from equical.workflows.md import md as run
-    from equical.workflows.output import read_structure
 
     atoms = read_structure(structure)
     output = output or Path(f"md-{structure.stem}")

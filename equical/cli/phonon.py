@@ -1,4 +1,4 @@
-"""``equical phonon``: thin skin over :func:`equical.workflows.phonon.phonon`."""
+"""``equical phonon``: thin skin over :func:`equical.workflows.phonon.run.phonon`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from equical.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from equical.workflows.phonon import PhononResult
+    from equical.workflows.phonon.run import PhononResult
 
 
 @click.command("phonon")
@@ -65,8 +65,8 @@ def phonon(
     import numpy as np
 
     from equical.errors import InputError
-    from equical.workflows.output import read_structure
-    from equical.workflows.phonon import phonon as run
+    from equical.workflows.common.output import read_structure
+    from equical.workflows.phonon.run import phonon as run
 
     if supercell and min_length is not None:
         raise InputError("give either --supercell or --min-length, not both")

@@ -1,4 +1,4 @@
-"""``equical relax``: thin skin over :mod:`equical.workflows.relax`."""
+"""``equical relax``: thin skin over :mod:`equical.workflows.relax.run`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from equical.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from equical.workflows.relax import RelaxResult
-    from equical.workflows.relax_many import RelaxFailure
+    from equical.workflows.relax.many import RelaxFailure
+    from equical.workflows.relax.run import RelaxResult
 
 
 @click.command("relax")
@@ -75,11 +75,11 @@ def relax(
 
     Exit code: 0 converged, 2 ran but not converged, 1 error.
     """
-    from equical.workflows.inputs import check_structure, read_structures, select
-    from equical.workflows.output import check_writable, open_output, write_structures
-    from equical.workflows.relax import RelaxResult, RelaxSettings, run_relaxation
-    from equical.workflows.relax_many import run_relaxations
-    from equical.workflows.relax_record import RELAX_FILES
+    from equical.workflows.common.inputs import check_structure, read_structures, select
+    from equical.workflows.common.output import check_writable, open_output, write_structures
+    from equical.workflows.relax.many import run_relaxations
+    from equical.workflows.relax.record import RELAX_FILES
+    from equical.workflows.relax.run import RelaxResult, RelaxSettings, run_relaxation
 
     if fix_volume and fix_shape:
         raise click.UsageError("--fix-volume and --fix-shape together leave nothing of the cell to relax")
@@ -141,7 +141,7 @@ def _print_result(result: RelaxResult) -> None:
 
 
 def _print_outcome(number: int, outcome: RelaxResult | RelaxFailure, quiet: bool) -> None:
-    from equical.workflows.relax_many import RelaxFailure
+    from equical.workflows.relax.many import RelaxFailure
 
     if isinstance(outcome, RelaxFailure):
         click.echo(f"equical: error: structure {number} ({outcome.structure}): {outcome.reason}", err=True)

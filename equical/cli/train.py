@@ -13,8 +13,8 @@ from equical.cli.options import finish, output_options, resume_option
 
 if TYPE_CHECKING:
     from equical.training.config import TrainConfig
+    from equical.training.loop.trainer import TrainResult
     from equical.training.prepare import Prepared
-    from equical.training.trainer import TrainResult
 
 FILES = (
     "training.csv", "validation.csv", "split.json", "learning_curve.png", "parity.png", "checkpoints/*.pt",
@@ -61,11 +61,11 @@ def run_training(
     """
     import torch
 
-    from equical.training.distributed import join_world
-    from equical.training.memory import keep_freed_memory
+    from equical.training.loop.distributed import join_world
+    from equical.training.loop.memory import keep_freed_memory
+    from equical.training.loop.trainer import Trainer
     from equical.training.prepare import prepare
-    from equical.training.trainer import Trainer
-    from equical.workflows.output import open_output, remove_earlier
+    from equical.workflows.common.output import open_output, remove_earlier
 
     keep_freed_memory()
     world = join_world(config.device)
@@ -111,7 +111,7 @@ def _nothing_left_behind(folder: Path) -> Iterator[None]:
 
 def _write_split(prepared: Prepared, folder: Path) -> None:
     """Which frames were trained on and which were held out."""
-    from equical.workflows.output import write_json
+    from equical.workflows.common.output import write_json
 
     parts = {"training": prepared.train, "validation": prepared.valid}
     frames = {name: [{"frame": s.origin, "group": s.group} for s in part] for name, part in parts.items()}
@@ -120,9 +120,9 @@ def _write_split(prepared: Prepared, folder: Path) -> None:
 
 def _write_results(result: TrainResult) -> None:
     from equical.calculator import EquiCalc
-    from equical.training.metrics import UNITS
+    from equical.training.loop.metrics import UNITS
     from equical.training.plots import plot_learning_curve, plot_parity
-    from equical.workflows.output import provenance, write_json
+    from equical.workflows.common.output import provenance, write_json
 
     plot_learning_curve(result.folder)
     plot_parity(result.comparison, result.folder / "parity.png")

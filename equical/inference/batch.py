@@ -15,7 +15,7 @@ from equical.inference.eager import plain_mode, to_host
 from equical.inference.memory import PeakMemory
 from equical.inference.workers import Workers
 from equical.model import Potential
-from equical.model.chunks import CHUNK_EDGES
+from equical.model.kernels.chunks import CHUNK_EDGES
 from equical.prediction import Prediction
 
 __all__ = ["BatchEvaluator"]

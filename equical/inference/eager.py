@@ -14,7 +14,7 @@ from equical.graph import AtomGraph
 from equical.inference.neighborhood import Neighborhood
 from equical.inference.stats import Stats
 from equical.model import Potential
-from equical.neighbors import NeighborList
+from equical.neighbors.build import NeighborList
 from equical.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class EagerEvaluator:
         origin are described as well as those close to it.
 
         Raises:
-            InputError: as :func:`equical.neighbors.neighbor_list`.
+            InputError: as :func:`equical.neighbors.build.neighbor_list`.
         """
         stats, device = self.stats, self.potential.reference_energies.device
         with plain_mode(device):

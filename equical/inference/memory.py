@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from equical.inference.capture_safety import tensors_in
-
-__all__ = ["PeakMemory"]
+__all__ = ["PeakMemory", "tensors_in"]
 
 
 class PeakMemory(TorchDispatchMode):
@@ -44,3 +44,12 @@ class PeakMemory(TorchDispatchMode):
     def _release(self, memory: int, size: int) -> None:
         self._known.discard(memory)
         self.live -= size
+
+
+def tensors_in(values: Any) -> Iterator[Tensor]:
+    """The tensors among arguments or results of an operation, which may be in lists."""
+    for value in values if isinstance(values, list | tuple) else (values,):
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors_in(value)

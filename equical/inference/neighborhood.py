@@ -6,11 +6,11 @@ from functools import partial
 
 from numpy.typing import ArrayLike
 
-from equical.cell_list import GridPairs
 from equical.model import Potential
-from equical.nearest import nearest
-from equical.neighbors import Integers, NeighborList, neighbor_list
-from equical.verlet import VerletList
+from equical.neighbors.build import Integers, NeighborList, neighbor_list
+from equical.neighbors.cell_list import GridPairs
+from equical.neighbors.nearest import nearest
+from equical.neighbors.verlet import VerletList
 
 __all__ = ["Neighborhood"]
 
@@ -40,12 +40,12 @@ class Neighborhood:
         """The neighbours the model looks at.
 
         Raises:
-            InputError: as :func:`equical.neighbors.neighbor_list`.
+            InputError: as :func:`equical.neighbors.build.neighbor_list`.
         """
         found = self.list.neighbors(positions, cell, pbc)
         return found if self.cap is None else nearest(found, positions, cell, self.cap, strict=self.strict)
 
     def candidates(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> tuple[NeighborList, Integers]:
-        """See :meth:`equical.verlet.VerletList.candidates`; of models without a cap."""
+        """See :meth:`equical.neighbors.verlet.VerletList.candidates`; of models without a cap."""
         assert self.cap is None
         return self.list.candidates(positions, cell, pbc)

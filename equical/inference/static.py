@@ -18,7 +18,7 @@ from equical.inference.buckets import Capacity, Counts
 from equical.inference.eager import EagerEvaluator, exact_graph, plain_mode, to_host
 from equical.inference.step import Candidates, Outputs, StaticInputs, Step
 from equical.model import Potential
-from equical.neighbors import COINCIDENT, Integers, NeighborList
+from equical.neighbors.build import COINCIDENT, Integers, NeighborList
 from equical.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class StaticEvaluator:
         """Energy of a structure, and forces and stress where wanted, on the host.
 
         Raises:
-            InputError: as :func:`equical.neighbors.neighbor_list`.
+            InputError: as :func:`equical.neighbors.build.neighbor_list`.
         """
         if self.stats.fallbacks:
             return self.eager.evaluate(atoms, forces=forces, stress=stress)

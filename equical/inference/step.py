@@ -33,7 +33,7 @@ class Candidates:
     """Pairs of atoms among which the edges are, on the device.
 
     Attributes:
-        receiver, sender: ``[C]`` int64, sorted like :class:`~equical.neighbors.NeighborList`.
+        receiver, sender: ``[C]`` int64, sorted like :class:`~equical.neighbors.build.NeighborList`.
         shift: ``[C, 3]`` int64, for atoms where they were when the list was made.
     """
 

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from equical.model.config import ModelConfig
-from equical.model.network import Equiformer
 from equical.model.v2.config import EquiformerV2Config
 from equical.model.v2.network import EquiformerV2
+from equical.model.v3.config import ModelConfig
+from equical.model.v3.network import Equiformer
 
 __all__ = ["AnyConfig", "build_network", "parse_config"]
 

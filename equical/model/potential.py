@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from equical.graph import AtomGraph
-from equical.model.chunks import CHUNK_EDGES
-from equical.model.config import ModelConfig
-from equical.model.embedding import ForceEncoding
+from equical.model.bricks.embedding import ForceEncoding
+from equical.model.bricks.linear import SO2Linear
+from equical.model.bricks.repulsion import ZBLRepulsion
 from equical.model.generations import AnyConfig, build_network
-from equical.model.linear import SO2Linear
-from equical.model.network import NetworkOutput
-from equical.model.repulsion import ZBLRepulsion
+from equical.model.kernels.chunks import CHUNK_EDGES
+from equical.model.kernels.segment import segment_sum
 from equical.model.scales import Scales
-from equical.model.segment import segment_sum
+from equical.model.v3.config import ModelConfig
+from equical.model.v3.network import NetworkOutput
 from equical.prediction import Prediction
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import torch
 from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import DataConfig
-from equical.training.dataset import Frame, Sample, make_samples
-from equical.training.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
-from equical.training.metrics import Comparison, error_summary, errors_by_element, errors_by_group
-from equical.training.neighborhood import Neighborhood
-from equical.training.references import ReferenceFit, fit_references
-from equical.training.step import evaluate
-from equical.training.zero import symbol
+from equical.training.data.dataset import Frame, Sample, make_samples
+from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.references import ReferenceFit, fit_references
+from equical.training.data.zero import symbol
+from equical.training.loop.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
+from equical.training.loop.metrics import Comparison, error_summary, errors_by_element, errors_by_group
+from equical.training.loop.step import evaluate
 
 __all__ = ["EvaluationResult", "evaluate_model"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equical.training.checkpointing import replaced_at_once
-from equical.training.metrics import Comparison, error_summary
-from equical.training.records import read_table
+from equical.training.loop.checkpointing import replaced_at_once
+from equical.training.loop.metrics import Comparison, error_summary
+from equical.training.loop.records import read_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,16 +13,16 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.model.generations import AnyConfig
 from equical.model.potential import EnergyKind
-from equical.training.batching import collate, plan_batches
-from equical.training.checkpointing import file_sha256
 from equical.training.config import DataConfig, TrainConfig
-from equical.training.dataset import Frame, Sample, make_samples, read_frames, without_large_forces
-from equical.training.metrics import error_summary
-from equical.training.neighborhood import Neighborhood
-from equical.training.splitting import split_frames
-from equical.training.stages import labelled_terms, stage_architecture
-from equical.training.step import evaluate
-from equical.training.zero import find_zero, symbol
+from equical.training.data.batching import collate, plan_batches
+from equical.training.data.dataset import Frame, Sample, make_samples, read_frames, without_large_forces
+from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.splitting import split_frames
+from equical.training.data.zero import find_zero, symbol
+from equical.training.loop.checkpointing import file_sha256
+from equical.training.loop.metrics import error_summary
+from equical.training.loop.stages import labelled_terms, stage_architecture
+from equical.training.loop.step import evaluate
 
 if TYPE_CHECKING:
     from equical.checkpoint import Checkpoint

@@ -7,7 +7,7 @@ from ase.io import read, write
 from click.testing import CliRunner
 
 from equical.cli import main
-from tests.training.data import write_copper
+from tests.training.labelled import write_copper
 
 
 def run(*args):

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from equical.cli import main
-from tests.training.data import write_copper
+from tests.training.labelled import write_copper
 
 
 def run(*args):

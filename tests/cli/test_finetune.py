@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from equical import EquiCalc, convert, load_checkpoint
 from equical.cli import main
 from tests.published import write_checkpoint
-from tests.training.data import copper, write_copper
+from tests.training.labelled import copper, write_copper
 
 BRIEF = ["--max-epochs", "1", "--threads", "1", "--device", "cpu"]
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from equical import load_checkpoint
 from equical.cli import main
-from tests.training.data import values, write_copper
+from tests.training.labelled import values, write_copper
 
 
 def run(*args):

@@ -4,8 +4,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from equical import calculator as module
-from equical.inference.emulation import EmulatedGraphBackend
 from equical.inference.static import StaticEvaluator
+from equical.testing.emulation import EmulatedGraphBackend
 from tests import test_calculator as suite
 from tests.test_calculator import *  # noqa: F403 (the tests themselves)
 from tests.tolerances import SINGLE

@@ -15,9 +15,9 @@ from equical.errors import InputError
 from equical.inference import static
 from equical.inference.backends import DirectBackend
 from equical.inference.eager import EagerEvaluator
-from equical.inference.emulation import EmulatedGraphBackend
 from equical.inference.static import StaticEvaluator
 from equical.inference.step import Step
+from equical.testing.emulation import EmulatedGraphBackend
 from tests.conftest import make_structures
 from tests.inference.potentials import CONFIGS, frozen
 from tests.tolerances import EXACT

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 
 from equical.inference.buckets import Capacity, Counts
 from equical.inference.step import Candidates, StaticInputs, Step
-from equical.nearest import nearest
-from equical.neighbors import neighbor_list
+from equical.neighbors.build import neighbor_list
+from equical.neighbors.nearest import nearest
 from tests.conftest import make_structures
 from tests.inference.potentials import CONFIGS, frozen
 from tests.tolerances import EXACT

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from equical.model import sphere_product as sphere_product_module
-from equical.model.degree_scale import scale_degrees
-from equical.model.joints import cut, join
-from equical.model.segment import gather, segment_max, segment_sum
-from equical.model.sphere_product import sphere_product
+from equical.model.kernels import sphere_product as sphere_product_module
+from equical.model.kernels.degree_scale import scale_degrees
+from equical.model.kernels.joints import cut, join
+from equical.model.kernels.segment import gather, segment_max, segment_sum
+from equical.model.kernels.sphere_product import sphere_product
 from equical.so3.sphere_grid import sphere_grid
 
 INDEX = torch.tensor([0, 0, 1, 3, 3, 3])

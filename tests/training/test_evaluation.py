@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from equical import EquiCalc, InputError, load_checkpoint
-from equical.training.dataset import read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.evaluation import evaluate_model
-from tests.training.data import copper, data, write_copper
+from tests.training.labelled import copper, data, write_copper
 
 
 @pytest.fixture

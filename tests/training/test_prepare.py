@@ -9,10 +9,10 @@ from ase.io import read, write
 from equical import InputError
 from equical.checkpoint import save_checkpoint
 from equical.model import ModelConfig, Potential
+from equical.training.loop.records import read_table
+from equical.training.loop.trainer import Trainer
 from equical.training.prepare import prepare
-from equical.training.records import read_table
-from equical.training.trainer import Trainer
-from tests.training.data import MODEL, configuration, copper, labelled, write_copper
+from tests.training.labelled import MODEL, configuration, copper, labelled, write_copper
 
 
 @pytest.fixture

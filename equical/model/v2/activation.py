@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from equical.model.sphere_product import CHUNK_ELEMENTS
+from equical.model.kernels.sphere_product import CHUNK_ELEMENTS
 from equical.so3.sphere_grid import sphere_grid
 
 __all__ = ["SeparableSphereActivation"]

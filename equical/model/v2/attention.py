@@ -5,11 +5,11 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from equical.model.activation import smooth_leaky_relu
-from equical.model.linear import SO2Linear, SO3Linear
-from equical.model.radial import RadialMLP
-from equical.model.segment import gather, segment_max, segment_sum
-from equical.model.streaming import runs_of_edges
+from equical.model.bricks.activation import smooth_leaky_relu
+from equical.model.bricks.linear import SO2Linear, SO3Linear
+from equical.model.bricks.radial import RadialMLP
+from equical.model.kernels.segment import gather, segment_max, segment_sum
+from equical.model.kernels.streaming import runs_of_edges
 from equical.model.v2.activation import SeparableSphereActivation
 from equical.model.v2.config import EquiformerV2Config
 from equical.model.v2.edges import VectorEdges

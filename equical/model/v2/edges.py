@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from equical.model.edges import EdgeFeatures
-from equical.model.radial import GaussianBasis
+from equical.model.bricks.edges import EdgeFeatures
+from equical.model.bricks.radial import GaussianBasis
 from equical.so3.frames import azimuthal_frames
 from equical.so3.wigner import edge_rotations
 

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from equical.model.embedding import ForceEncoding, force_harmonics
-from equical.model.linear import SO3Linear
+from equical.model.bricks.embedding import ForceEncoding, force_harmonics
+from equical.model.bricks.linear import SO3Linear
 from equical.model.v2.config import EquiformerV2Config
 
 __all__ = ["ForceEmbedding"]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from equical.model.linear import SO3Linear
+from equical.model.bricks.linear import SO3Linear
 from equical.model.v2.config import EquiformerV2Config
 from equical.so3.sphere_grid import sphere_grid
 

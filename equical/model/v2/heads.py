@@ -5,7 +5,7 @@ from math import pi, sqrt
 import torch
 from torch import Tensor, nn
 
-from equical.model.segment import gather, segment_sum
+from equical.model.kernels.segment import gather, segment_sum
 from equical.model.v2.attention import GraphAttention
 from equical.model.v2.config import EquiformerV2Config
 from equical.model.v2.edges import VectorEdges

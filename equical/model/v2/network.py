@@ -2,9 +2,8 @@
 
 from torch import Tensor, nn
 
-from equical.model.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEncoding
-from equical.model.network import NetworkOutput
-from equical.model.radial import GaussianBasis
+from equical.model.bricks.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEncoding
+from equical.model.bricks.radial import GaussianBasis
 from equical.model.v2.attention import GraphAttention
 from equical.model.v2.config import EquiformerV2Config
 from equical.model.v2.edges import VectorEdges, vector_edges
@@ -12,6 +11,7 @@ from equical.model.v2.embedding import ForceEmbedding
 from equical.model.v2.feedforward import EnergyHead, FeedForward
 from equical.model.v2.heads import StressHead, VectorHead
 from equical.model.v2.norm import SeparableLayerNorm
+from equical.model.v3.network import NetworkOutput
 
 __all__ = ["EquiformerV2"]
 

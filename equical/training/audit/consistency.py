@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equical.training.audit.finding import Finding
-from equical.training.dataset import Frame
+from equical.training.data.dataset import Frame
 
 __all__ = ["check_work", "compare_with_model"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from equical.training.audit.finding import Finding, origins
-from equical.training.dataset import Frame
-from equical.training.references import fit_references
+from equical.training.data.dataset import Frame
+from equical.training.data.references import fit_references
 
 __all__ = ["check_compositions", "check_energies"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from equical.training.dataset import Frame
+from equical.training.data.dataset import Frame
 
 __all__ = ["Finding", "numbered"]
 

@@ -18,7 +18,7 @@ from equical.training.audit.structures import (
     mean_move,
 )
 from equical.training.config import DataConfig
-from equical.training.dataset import Frame, group_keys, label_frames, read_images
+from equical.training.data.dataset import Frame, group_keys, label_frames, read_images
 
 __all__ = ["audit_data", "audit_split"]
 

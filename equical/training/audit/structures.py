@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from equical.training.audit.finding import Finding, origins
-from equical.training.dataset import Frame
+from equical.training.data.dataset import Frame
 
 __all__ = ["NEAR", "check_distances", "check_duplicates", "check_trajectories", "fingerprint"]
 
@@ -114,7 +114,7 @@ def mean_move(a: Frame, b: Frame) -> float | None:
 def _nearest_pairs(frame: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Receiver, sender and distance of all pairs within 3 Å, or the first larger radius that has any."""
     from equical.errors import InputError
-    from equical.neighbors import neighbor_list
+    from equical.neighbors.build import neighbor_list
 
     atoms = frame.atoms
     for radius in (3.0, 6.0):

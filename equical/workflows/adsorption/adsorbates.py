@@ -10,7 +10,7 @@ from pathlib import Path
 from ase import Atoms
 
 from equical.errors import InputError
-from equical.workflows.inputs import check_structure, read_structure
+from equical.workflows.common.inputs import check_structure, read_structure
 
 __all__ = ["ADSORBATES", "Adsorbate", "adsorbate"]
 

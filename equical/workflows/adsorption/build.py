@@ -13,7 +13,7 @@ from ase import Atoms
 from equical.errors import InputError
 from equical.workflows.adsorption.slabs import count_layers, layers_of
 from equical.workflows.adsorption.symmetry import ask_spglib, primitive_surface
-from equical.workflows.inputs import check_structure, read_structure
+from equical.workflows.common.inputs import check_structure, read_structure
 
 __all__ = ["SlabFromBulk", "build_slab", "bulk_crystal"]
 

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from equical.errors import InputError
 from equical.workflows.adsorption.adsorbates import Adsorbate
-from equical.workflows.inputs import read_structure
+from equical.workflows.common.inputs import read_structure
 
 __all__ = ["Stoichiometry", "balance", "format_reference", "gas_molecule", "reference_for"]
 

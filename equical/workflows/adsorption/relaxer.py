@@ -10,8 +10,8 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from equical.workflows.evaluations import Evaluations
-from equical.workflows.relax import relax
+from equical.workflows.common.evaluations import Evaluations
+from equical.workflows.relax.run import relax
 
 __all__ = ["CalculationError", "Relaxed", "Relaxer"]
 

@@ -14,7 +14,7 @@ from equical.workflows.adsorption.place import Placement
 from equical.workflows.adsorption.plots import plot_energies, plot_sites, plot_structure
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration
 from equical.workflows.adsorption.slabs import count_layers, fixed_atoms
-from equical.workflows.output import atomic_path, provenance, write_json, write_structures
+from equical.workflows.common.output import atomic_path, provenance, write_json, write_structures
 
 __all__ = ["format_summary", "format_table", "write_results"]
 

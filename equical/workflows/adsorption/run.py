@@ -27,10 +27,10 @@ from equical.workflows.adsorption.result import AdsorptionResult, Configuration,
 from equical.workflows.adsorption.sites import SiteClass, choose_sites, exposed_atoms, find_sites
 from equical.workflows.adsorption.slabs import fixed_atoms, freeze_bottom, standard_slab
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
-from equical.workflows.evaluations import Evaluations
-from equical.workflows.inputs import read_structure, resolve_calculator
-from equical.workflows.output import open_output, removed_if_empty
-from equical.workflows.relax import RelaxSettings
+from equical.workflows.common.evaluations import Evaluations
+from equical.workflows.common.inputs import read_structure, resolve_calculator
+from equical.workflows.common.output import open_output, removed_if_empty
+from equical.workflows.relax.run import RelaxSettings
 
 __all__ = ["adsorption_energy"]
 

@@ -5,8 +5,8 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 
 from equical.errors import InputError
-from equical.workflows.inputs import check_structure
-from equical.workflows.vacuum import empty_layers
+from equical.workflows.common.inputs import check_structure
+from equical.workflows.common.vacuum import empty_layers
 
 __all__ = [
     "count_layers",

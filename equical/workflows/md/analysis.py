@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
-from equical.neighbors import neighbor_list
+from equical.neighbors.build import neighbor_list
+from equical.neighbors.cells import heights
 
 __all__ = [
     "Diffusion",
@@ -102,8 +103,7 @@ def radial_distribution(positions: Floats, cells: Floats, symbols: NDArray[np.st
     Returns:
         g(r) up to 10 Å or half the smallest height of the cell, whichever is less.
     """
-    heights = 1 / np.linalg.norm(np.linalg.inv(cells), axis=1)
-    reach = min(_RDF_RANGE, float(heights.min()) / 2)
+    reach = min(_RDF_RANGE, float(heights(cells).min()) / 2)
     edges = np.linspace(0, reach, max(round(reach / _RDF_BIN), 1) + 1)
     elements, kind = np.unique(symbols, return_inverse=True)
     pairs = len(elements) ** 2

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equical.workflows.common.output import atomic_path
 from equical.workflows.md.analysis import Diffusion, RadialDistribution, Spectrum
-from equical.workflows.output import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

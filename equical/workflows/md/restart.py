@@ -19,10 +19,10 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from equical.errors import InputError
+from equical.workflows.common.output import atomic_path, parameters_of, provenance
 from equical.workflows.md.ensembles import Propagator
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.snapshot import Snapshot
-from equical.workflows.output import atomic_path, parameters_of, provenance
 
 __all__ = ["Checkpoint", "load_checkpoint", "origin_of", "save_checkpoint"]
 

@@ -11,6 +11,7 @@ from ase import Atoms, units
 from ase.io import iread
 from numpy.typing import NDArray
 
+from equical.workflows.common.output import atomic_path, write_json, write_structures
 from equical.workflows.md.analysis import (
     Diffusion,
     RadialDistribution,
@@ -26,7 +27,6 @@ from equical.workflows.md.record import THERMO, TRAJECTORY, frame_of
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.simulate import CHECKPOINT, Outcome
 from equical.workflows.md.velocities import frozen_mask
-from equical.workflows.output import atomic_path, write_json, write_structures
 
 __all__ = ["Average", "MDResult", "summarise", "write_result"]
 

@@ -11,13 +11,13 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from equical.errors import InputError
+from equical.workflows.common.output import open_output, provenance, removed_if_empty, resolve_calculator, snapshot
+from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.md.restart import origin_of
 from equical.workflows.md.result import FILES, MDResult, summarise, write_result
 from equical.workflows.md.settings import MDSettings, check_run
 from equical.workflows.md.simulate import Outcome, Simulation
 from equical.workflows.md.velocities import degrees_of_freedom
-from equical.workflows.output import open_output, provenance, removed_if_empty, resolve_calculator, snapshot
-from equical.workflows.suitability import warn_if_unsuitable
 
 __all__ = ["md"]
 

@@ -11,8 +11,8 @@ from ase.constraints import FixAtoms
 from ase.data import chemical_symbols
 
 from equical.errors import InputError
-from equical.workflows.inputs import check_structure
-from equical.workflows.vacuum import VACUUM, widest_gap
+from equical.workflows.common.inputs import check_structure
+from equical.workflows.common.vacuum import VACUUM, widest_gap
 
 __all__ = ["BAROSTATS", "ENSEMBLES", "MDSettings", "check_run"]
 

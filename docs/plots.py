@@ -1,0 +1,196 @@
+"""Run every command that the pages show, and keep what it prints and draws.
+
+    python docs/plots.py                 # all of them, in order; some ten minutes
+    python docs/plots.py md phonon       # these, and what they start from
+
+What a command prints goes to ``pages/output/<name>.txt``, below the command itself, and its plots go to
+``pages/images``. Pages include both and hold no such numbers of their own, so that they are right again as soon as
+this script has run with new models.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+DOCS = Path(__file__).resolve().parent
+REPOSITORY = DOCS.parent
+WIDTH = 1000
+"""Pixels; wider plots are scaled down."""
+LARGEST = 60_000
+"""Bytes of an image."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One listing of the pages.
+
+    Attributes:
+        name: of its text file.
+        commands: as a reader would type them, in one folder that ``examples`` lies in.
+        plots: files that the commands leave, and the names they get.
+        needs: names of cases that must have run before.
+        expected: exit code of the last command.
+    """
+
+    name: str
+    commands: Sequence[str]
+    plots: dict[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    expected: int = 0
+
+
+REPEAT = (
+    """python -c "from ase.io import read; (read('copper/relaxed.extxyz') * (3, 3, 3)).write('copper-108.extxyz')\""""
+)
+
+COPPER_NICKEL = """python -c "
+from ase.io import write
+from examples.train_small import labelled_crystals
+write('copper-nickel.extxyz', labelled_crystals(40))
+\""""
+
+COPPER = """python -c "
+from pathlib import Path
+from examples.finetune import write_data
+write_data(Path('emt-copper.extxyz'), runs=20)
+\""""
+
+KEYS = """python -c "
+import yaml
+from equical.model import ModelConfig
+from equical.training.config import StageConfig
+
+print('model:')
+for name, key in ModelConfig.model_fields.items():
+    print(f'  {name + chr(58):<18} {yaml.safe_dump(key.default).split()[0]:<10} # {key.description}')
+print('training:')
+print(yaml.safe_dump(StageConfig().model_dump(mode='json'), sort_keys=False))
+\""""
+
+ADSORB = "equical adsorb O --bulk Pt --miller 1 1 1 --layers 4 --size 2x2 --output O-Pt111"
+
+
+def cases() -> list[Case]:
+    """Everything the pages show, in an order in which each finds what it starts from."""
+    tight = "--cell --fmax 0.0001 --smax 0.0002 --dtype float64"
+    validation = "examples/recipes/metals_pbe/validation.extxyz.gz"
+    return [
+        Case(
+            "relax",
+            ["equical relax examples/structures/cu-distorted.cif --cell"],
+            {"relax-cu-distorted/relax.png": "relax.png"},
+        ),
+        Case("copper", [f"equical relax examples/structures/cu-distorted.cif {tight} --output copper"]),
+        Case("silicon", [f"equical relax examples/structures/si-distorted.vasp {tight} --output silicon"]),
+        Case("eos", ["equical eos copper/relaxed.extxyz --output eos"], {"eos/eos.png": "eos.png"}, ("copper",)),
+        Case(
+            "elastic",
+            ["equical elastic copper/relaxed.extxyz --output elastic"],
+            {"elastic/stress_strain.png": "elastic-stress.png", "elastic/young.png": "elastic-young.png"},
+            ("copper",),
+        ),
+        Case(
+            "phonon",
+            ["equical phonon silicon/relaxed.extxyz --output phonon"],
+            {"phonon/bands_dos.png": "phonon-bands.png", "phonon/thermal.png": "phonon-thermal.png"},
+            ("silicon",),
+        ),
+        Case(
+            "refusal",
+            ["equical phonon examples/structures/si-distorted.vasp"],
+            expected=1,
+        ),
+        Case(
+            "md",
+            [REPEAT, "equical md copper-108.extxyz --temperature 300 --timestep 3 --steps 600 --output md"],
+            {"md/thermo.png": "md-thermo.png", "md/rdf.png": "md-rdf.png", "md/vdos.png": "md-vdos.png"},
+            ("copper",),
+        ),
+        Case(
+            "adsorb",
+            [ADSORB],
+            {f"O-Pt111/{name}.png": f"adsorb-{name}.png" for name in ("energies", "sites", "best")},
+        ),
+        Case("eval", [f"equical eval {validation} --output eval"], {"eval/parity.png": "eval-parity.png"}),
+        Case("check", [f"equical data check {validation} --model metals-pbe"]),
+        Case(
+            "train",
+            [COPPER_NICKEL, "cp examples/train_small.yaml .", "equical train train_small.yaml --output train-small"],
+            {"train-small/learning_curve.png": "train-curve.png", "train-small/parity.png": "train-parity.png"},
+        ),
+        Case(
+            "finetune",
+            [
+                COPPER,
+                "equical finetune --model metals-pbe --data emt-copper.extxyz --group-key run --max-epochs 20"
+                " --batch-atoms 32 --skip-check --output finetune",
+            ],
+            {"finetune/learning_curve.png": "finetune-curve.png"},
+        ),
+        Case("keys", [KEYS]),
+        Case("bench", ["equical bench --sizes 32,108 --steps 5 --output bench"], {"bench/bench.png": "bench.png"}),
+    ]
+
+
+def wanted(names: Sequence[str]) -> list[Case]:
+    """The cases of these names and those they need; all without names."""
+    known = {case.name: case for case in cases()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        sys.exit(f"no case {', '.join(unknown)}; there are {', '.join(known)}")
+    chosen = {need for name in names for need in (name, *known[name].needs)} or set(known)
+    return [case for case in known.values() if case.name in chosen]
+
+
+def run(case: Case, folder: Path) -> None:
+    """Run one case in ``folder`` and keep what it prints and draws."""
+    tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": tools, "MPLBACKEND": "Agg", "PYTHONPATH": str(REPOSITORY)}
+    listing = []
+    for number, command in enumerate(case.commands, start=1):
+        print(f"$ {command}", flush=True)
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder, env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        said = "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip()
+        print(said, flush=True)
+        if done.returncode != (case.expected if number == len(case.commands) else 0):
+            sys.exit(f"{case.name} ended with exit code {done.returncode}")
+        listing.append(f"$ {command}\n{said}".strip())
+    (DOCS / "pages" / "output").mkdir(exist_ok=True)
+    (DOCS / "pages" / "output" / f"{case.name}.txt").write_text("\n".join(listing) + "\n", encoding="utf-8")
+    for source, name in case.plots.items():
+        keep_image(folder / source, DOCS / "pages" / "images" / name)
+
+
+def keep_image(source: Path, target: Path) -> None:
+    """Save a plot with few colours, which plots have, so that it is small."""
+    target.parent.mkdir(exist_ok=True)
+    with Image.open(source) as image:
+        plot = image.convert("RGB")
+    if plot.width > WIDTH:
+        plot = plot.resize((WIDTH, round(plot.height * WIDTH / plot.width)), Image.Resampling.LANCZOS)
+    for colors in (128, 64, 32, 16):
+        plot.quantize(colors, dither=Image.Dither.NONE).save(target, optimize=True)
+        if target.stat().st_size <= LARGEST:
+            return
+    sys.exit(f"{target.name} has {target.stat().st_size} bytes, {LARGEST} are allowed")
+
+
+def main(names: Sequence[str]) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "examples").symlink_to(REPOSITORY / "examples")
+        for case in wanted(names):
+            run(case, folder)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

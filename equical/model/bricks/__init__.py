@@ -1,0 +1,1 @@
+"""The bricks that several generations of the network are built from, one file each: plain mathematics."""

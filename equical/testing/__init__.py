@@ -1,0 +1,1 @@
+"""What proves a calculator right: for the tests of this package, for ``equical check``, and for those of others."""

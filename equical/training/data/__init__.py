@@ -1,0 +1,1 @@
+"""From labelled structures to batches: reading, splitting, zeros of energy, denoising."""

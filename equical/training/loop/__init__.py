@@ -1,0 +1,1 @@
+"""What happens in every step, and what is kept of it."""

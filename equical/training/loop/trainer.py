@@ -1,0 +1,381 @@
+"""The training loop: steps, evaluations and checkpoints, stage after stage, resumable at any step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equical.errors import InputError
+from equical.model import Potential
+from equical.training.config import TrainConfig, described
+from equical.training.data.batching import collate, plan_epoch, share_batch
+from equical.training.data.denoising import corrupt_some
+from equical.training.loop.checkpointing import load_state, save_state
+from equical.training.loop.distributed import World
+from equical.training.loop.ema import using_weights
+from equical.training.loop.journal import Journal, Window, validation_line
+from equical.training.loop.metrics import Comparison, error_summary, errors_by_element, errors_by_group
+from equical.training.loop.optimizer import learning_rate_factor, set_learning_rate
+from equical.training.loop.progress import Clock, Progress, StopRequest, heed_signals
+from equical.training.loop.recompute import recomputing_activations
+from equical.training.loop.signature import check_signature, run_signature
+from equical.training.loop.stages import Stage, begin_stage, plain_potential, stage_potential
+from equical.training.loop.step import Evaluation, evaluate, train_step
+from equical.training.prepare import Prepared
+
+__all__ = ["TrainResult", "Trainer"]
+
+EVALUATION_FACTOR = 2
+"""Batches of an evaluation may be this much larger: nothing is kept for a second derivative."""
+
+AGREEMENT = 0.02
+"""Relative difference of errors between a starting model and the model at step 0 that rounding may cause."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to.
+
+    Attributes:
+        folder: of the run; the best model is in its ``model/``.
+        finished: whether every stage reached a limit; false after an interruption (resume to go on).
+        steps: optimiser steps.
+        minutes: time spent.
+        best_step: step of the best model.
+        validation: errors of the best model on the validation data; on the training data where there are none.
+        by_dataset: the same for each data set.
+        by_element: errors of forces on each element.
+        comparison: labels and predictions behind these numbers.
+    """
+
+    folder: Path
+    finished: bool
+    steps: int
+    minutes: float
+    best_step: int
+    validation: dict[str, float]
+    by_dataset: dict[str, dict[str, float]]
+    by_element: dict[str, dict[str, float]]
+    comparison: Comparison
+
+
+class Trainer:
+    """Runs the stages of a configuration in a folder.
+
+    Args:
+        config: of the run.
+        prepared: samples and starting model.
+        folder: for tables, checkpoints and models.
+        world: the processes that share the work.
+        report: receives lines for the user.
+        bar: receives the share of the run that is done (0 to 1) and a short status, once per log interval.
+    """
+
+    stage: Stage
+    window: Window
+    journal: Journal
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        prepared: Prepared,
+        folder: Path,
+        *,
+        world: World | None = None,
+        report: Callable[[str], None] = print,
+        bar: Callable[[float, str], None] = lambda share, status: None,
+    ):
+        self.config, self.prepared, self.folder = config, prepared, folder
+        self.world = world or World()
+        self.report, self.bar = report, bar
+        self.plan = config.plan
+        self.device = self.world.device(config.device)
+        self.progress = Progress()
+        self.best: dict[str, Any] = {}
+        self.state_file = folder / "checkpoints" / "last.pt"
+        self.signature = run_signature(config, prepared.provenance)
+
+    def run(self, *, resume: bool = False) -> TrainResult:
+        """Train until the last stage is done or the process is asked to stop.
+
+        Raises:
+            InputError: the folder's state belongs to another configuration or other data, or the loss is no number.
+        """
+        state = load_state(self.state_file) if resume else None
+        if state is not None:
+            check_signature(state["signature"], self.signature, self.state_file)
+            self.progress = Progress(**state["progress"])
+        self.journal = Journal(
+            self.folder,
+            None if state is None else self.progress.step,
+            self.report,
+            self.bar,
+            tensorboard=self.config.output.tensorboard,
+            active=self.world.speaks,
+        )
+        potential = self._rebuilt()
+        try:
+            with heed_signals() as request:
+                while True:
+                    self._begin_stage(potential, state)
+                    state = None
+                    if not self.progress.done:
+                        if not self._run_stage(request):
+                            return self._result(finished=False)
+                        self._end_stage()
+                    if self.progress.done:
+                        return self._result(finished=True)
+                    potential = self.stage.potential
+                    self.progress.next_stage()
+        finally:
+            self.journal.close()
+
+    def _rebuilt(self) -> Potential:
+        """A model with the architecture of the stage before the current one; its weights come from the state."""
+        potential = self.prepared.potential
+        for settings in self.plan[: self.progress.stage]:
+            potential = stage_potential(potential, settings.model)
+        return potential
+
+    def _begin_stage(self, before: Potential, state: dict[str, Any] | None) -> None:
+        """Set up the current stage, from a saved state or afresh."""
+        settings = self.plan[self.progress.stage]
+        seed = self.config.seed + self.progress.stage
+        self.stage = begin_stage(settings, before, self.prepared.train, self.device, seed)
+        self.window = Window(len(self.stage.terms) + 1, self.device)
+        if state is not None:
+            self.stage.load(state)
+            self.window.load(state["window"])
+            self.best = state["best"]
+            self.journal.say(f"resuming at step {self.progress.step}")
+            return
+        if len(self.plan) > 1:
+            self.journal.say(f"stage {self.progress.stage + 1} of {len(self.plan)}: {settings.name}")
+        names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
+        self.journal.say(f"loss: {names}")
+        unused = settings.loss.stress.weight > 0 and not self.stage.potential.predicts_stress
+        if unused and any(sample.has_stress for sample in self.prepared.train):
+            self.journal.say("the model predicts no stress, so stresses in the data are not used")
+        self.best = {}
+        self.progress.evaluated_step = -1
+        if self.progress.step == 0 and self.prepared.baseline is not None:
+            self._compare_with_baseline(self._validate(), self.prepared.baseline)
+        self._save()
+
+    def _compare_with_baseline(self, errors: dict[str, float], baseline: dict[str, float]) -> None:
+        """Before the first step a fine-tuned model must be as good as the model it starts from.
+
+        Raises:
+            InputError: it is not, although it computes forces in the same way.
+        """
+        same_heads = self.stage.potential.config.conservative == self.prepared.potential.config.conservative
+        if not same_heads:
+            self.journal.say("forces come from other heads than the starting model's, so their error starts afresh")
+        for key in ("energy_rmse_meV_per_atom", "forces_mae_meV_per_A"):
+            if key not in errors or (not same_heads and key.startswith("forces")):
+                continue
+            if abs(errors[key] - baseline[key]) > AGREEMENT * baseline[key] + 1e-3:
+                raise InputError(
+                    f"before the first step {key} is {errors[key]:.4g}, the starting model's {baseline[key]:.4g}; the "
+                    "weights were not carried over as they should be"
+                )
+
+    def _run_stage(self, request: StopRequest) -> bool:
+        """Steps until a limit (True) or until asked to stop (False)."""
+        progress, clock = self.progress, Clock()
+        limits = self.stage.config.limits
+        since_saved = 0.0
+        while True:
+            batches = self._plan_epoch()
+            while progress.position < len(batches):
+                share = progress.share_done(limits, len(batches))
+                if share >= 1.0 or (limits.patience is not None and progress.stale >= limits.patience):
+                    return True
+                self._step(batches[progress.position], share)
+                evaluated = self._advance(len(batches))
+                passed, stop = self._agree(clock.tick(), request.asked)
+                self._spend(passed)
+                since_saved += passed
+                if progress.step % self.config.output.log_every == 0:
+                    self._log(share)
+                if evaluated:
+                    self._validate()
+                    self._spend(self._agree(clock.tick(), False)[0])
+                if evaluated or stop or since_saved > 60 * self.config.output.checkpoint_minutes:
+                    self._save()
+                    since_saved = 0.0
+                if stop:
+                    return False
+                if progress.position == 0:
+                    break
+
+    def _plan_epoch(self) -> list[list[int]]:
+        batch = self.stage.config.batch
+        return plan_epoch(
+            self.prepared.epoch,
+            max_atoms=batch.max_atoms,
+            max_edges=batch.max_edges,
+            seed=self.config.seed,
+            epoch=1000 * self.progress.stage + self.progress.epoch,
+        )
+
+    def _step(self, members: list[int], share: float) -> None:
+        settings, progress, train = self.stage.config, self.progress, self.prepared.epoch
+        factor = learning_rate_factor(settings.schedule, progress.stage_step, share)
+        set_learning_rate(self.stage.optimizer, settings.optimizer.learning_rate * factor)
+        mine = share_batch(train, members, self.world.size)[self.world.rank]
+        batch = None
+        if mine:
+            samples, corruptions = [train[index] for index in mine], None
+            if settings.denoising.probability > 0:
+                seed = (self.config.seed, progress.step)
+                corruptions = corrupt_some(
+                    samples, mine, settings.denoising, seed=seed, neighborhood=self.prepared.neighborhood
+                )
+            batch = collate(samples, corruptions, skip_fixed=settings.loss.forces.skip_fixed).to(self.device)
+        with recomputing_activations(self.stage.potential, settings.checkpoint_activations):
+            outcome = train_step(
+                self.stage.potential,
+                self.stage.optimizer,
+                batch,
+                self.stage.terms,
+                self.stage.coefficients(share),
+                clip_norm=settings.optimizer.clip_norm,
+                world=self.world,
+                bfloat16=self.config.dtype == "bfloat16",
+            )
+        self.stage.average.update(progress.stage_step)
+        self.window.add(*outcome, atoms=sum(train[index].graph.num_atoms for index in members))
+
+    def _advance(self, batches: int) -> bool:
+        """Move the counters past the step just done; whether an evaluation is due."""
+        progress, validation = self.progress, self.config.validation
+        progress.step += 1
+        progress.stage_step += 1
+        progress.position += 1
+        if progress.position == batches:
+            progress.epoch, progress.position = progress.epoch + 1, 0
+        if validation.every_steps is not None:
+            return progress.stage_step % validation.every_steps == 0
+        return progress.position == 0 and progress.epoch % validation.every_epochs == 0
+
+    def _agree(self, passed: float, stop: bool) -> tuple[float, bool]:
+        """The first process's clock and the wish of any process to stop."""
+        if self.world.size == 1:
+            return passed, stop
+        answers = self.world.gather((passed, stop))
+        return answers[0][0], any(answer[1] for answer in answers)
+
+    def _spend(self, seconds: float) -> None:
+        self.progress.seconds += seconds
+        self.progress.stage_seconds += seconds
+        self.window.seconds += seconds
+
+    def _log(self, share: float) -> None:
+        """One row of means since the last row."""
+        self.window.check(self.progress, self.state_file)
+        progress, means = self.progress, self.window.means()
+        row: dict[str, float] = {"step": progress.step, "stage": progress.stage, "epoch": progress.epoch}
+        row["minutes"] = progress.seconds / 60
+        row["learning_rate"] = max(group["lr"] for group in self.stage.optimizer.param_groups)
+        terms, coefficients = self.stage.terms, self.stage.coefficients(share)
+        row["loss"] = sum(c * mean for c, mean in zip(coefficients, means, strict=False))
+        row |= {term.column: mean for term, mean in zip(terms, means, strict=False)}
+        row["gradient_norm"] = means[-1]
+        row["atoms_per_second"] = self.window.atoms / max(self.window.seconds, 1e-9)
+        self.journal.add_training(row, (progress.stage + share) / len(self.plan))
+        self.window.clear()
+
+    def _validate(self) -> dict[str, float]:
+        """Evaluate the averaged weights; keep and save them if they are the best so far. Returns their errors."""
+        self.window.check(self.progress, self.state_file)
+        progress = self.progress
+        with self.stage.average.applied():
+            evaluation = self._evaluate()
+            errors = error_summary(evaluation.comparison)
+            row = {"step": progress.step, "epoch": progress.epoch, "minutes": progress.seconds / 60}
+            self.journal.add_validation(row | {"loss": evaluation.loss} | errors)
+            progress.stale += 1
+            progress.evaluated_step = progress.step
+            if evaluation.loss < progress.best_loss:
+                progress.best_loss, progress.best_step, progress.stale = evaluation.loss, progress.step, 0
+                self.best = {"weights": self.stage.averaged_weights()}
+                self._export("model", errors)
+        self.journal.say(validation_line(progress, evaluation.loss, errors))
+        return errors
+
+    def _evaluate(self) -> Evaluation:
+        batch = self.stage.config.batch
+        return evaluate(
+            self.stage.potential,
+            self.prepared.valid or self.prepared.train,
+            self.stage.judged_terms,
+            max_atoms=EVALUATION_FACTOR * batch.max_atoms,
+            max_edges=EVALUATION_FACTOR * batch.max_edges,
+            device=self.device,
+            world=self.world,
+            skip_fixed=self.stage.config.loss.forces.skip_fixed,
+            bfloat16=self.config.dtype == "bfloat16",
+        )
+
+    def _export(self, name: str, errors: dict[str, float]) -> None:
+        """Save the model with the weights it has now, without what only training needs."""
+        if not self.world.speaks:
+            return
+        from equical.checkpoint import save_checkpoint
+
+        training = {
+            **self.prepared.provenance,
+            "config": described(self.config),
+            "stage": self.stage.config.name,
+            "steps": self.progress.step,
+            "minutes": round(self.progress.seconds / 60, 2),
+            "validation": errors,
+        }
+        save_checkpoint(self.folder / name, plain_potential(self.stage.potential), {"training": training})
+
+    def _end_stage(self) -> None:
+        """Evaluate once more if needed; the averaged weights become the weights."""
+        if self.progress.evaluated_step != self.progress.step:
+            self._validate()
+        if self.progress.stage + 1 == len(self.plan):
+            self.progress.done = True
+            self._save()
+        with torch.no_grad():
+            torch._foreach_copy_(list(self.stage.potential.parameters()), self.stage.average.weights)
+        self._export("model_last", {})
+
+    def _save(self) -> None:
+        if not self.world.speaks:
+            return
+        self.window.check(self.progress, self.state_file)
+        self.state_file.parent.mkdir(exist_ok=True)
+        state = {
+            "signature": self.signature,
+            "progress": self.progress.as_dict(),
+            "best": self.best,
+            "window": self.window.state(),
+            **self.stage.state(),
+        }
+        save_state(self.state_file, state)
+
+    def _result(self, finished: bool) -> TrainResult:
+        weights: list[Tensor] = self.best.get("weights") or self.stage.averaged_weights()
+        with using_weights(list(self.stage.potential.parameters()), weights):
+            comparison = self._evaluate().comparison
+        return TrainResult(
+            folder=self.folder,
+            finished=finished,
+            steps=self.progress.step,
+            minutes=self.progress.seconds / 60,
+            best_step=self.progress.best_step,
+            validation=error_summary(comparison),
+            by_dataset=errors_by_group(comparison),
+            by_element=errors_by_element(comparison),
+            comparison=comparison,
+        )

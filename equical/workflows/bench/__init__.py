@@ -1,0 +1,5 @@
+"""What a step costs here."""
+
+from equical.workflows.bench.run import BenchResult
+
+__all__ = ["BenchResult"]

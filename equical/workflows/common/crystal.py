@@ -1,0 +1,63 @@
+"""What the equation of state, the elastic constants and the phonons ask of a crystal before they start."""
+
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from equical.errors import InputError
+from equical.workflows.common.inputs import check_structure
+from equical.workflows.common.vacuum import VACUUM, widest_gap
+
+__all__ = ["bare_crystal", "largest_force", "require_total_energy", "warn_each"]
+
+
+def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) -> Atoms:
+    """Copy a crystal without its calculator and constraints.
+
+    Args:
+        atoms: the structure.
+        purpose: what it is wanted for, as the error shall say it, such as ``"an equation of state"``.
+        vacuum_allowed: whether a layer with vacuum in a periodic cell makes sense for this purpose.
+
+    Raises:
+        InputError: no atoms, not periodic in three directions, a cell without volume, positions that are not numbers,
+            or (unless ``vacuum_allowed``) a slab or molecule in vacuum.
+    """
+    check_structure(atoms)
+    if not atoms.pbc.all():
+        periodic = "".join("T" if p else "F" for p in atoms.pbc)
+        raise InputError(
+            f"{purpose} needs a crystal that is periodic in three directions; this structure has pbc={periodic}"
+        )
+    axis, gap = widest_gap(atoms)
+    if gap > VACUUM and not vacuum_allowed:
+        raise InputError(
+            f"{gap:.1f} Å without atoms along cell vector {axis}: a slab or a molecule in vacuum, "
+            f"it seems, and {purpose} needs a bulk crystal"
+        )
+    crystal = atoms.copy()
+    crystal.calc = None
+    if crystal.constraints:
+        warnings.warn(f"constraints are left out: {purpose} moves all atoms", stacklevel=3)
+        crystal.set_constraint()
+    return crystal
+
+
+def require_total_energy(calculator: BaseCalculator, purpose: str) -> None:
+    """Refuse a model whose energy is an adsorption energy: it says nothing about straining a bulk crystal."""
+    if getattr(calculator, "energy_kind", "total") == "adsorption":
+        raise InputError(f"this model predicts adsorption energies; {purpose} needs one of total energies")
+
+
+def warn_each(notes: Iterable[str]) -> None:
+    """Show the user of a workflow what its result says under ``warnings`` or ``problems``."""
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
+
+
+def largest_force(forces: np.ndarray) -> float:
+    """Largest length of a force in ``[N, 3]`` eV/Å."""
+    return float(np.linalg.norm(forces, axis=1).max())

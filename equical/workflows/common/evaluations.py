@@ -1,0 +1,104 @@
+"""A series of expensive calculations, each kept on disk as soon as it is done, so that a killed run can go on."""
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
+
+from equical.errors import InputError
+from equical.workflows.common.output import atomic_path, comparable, parameters_of, provenance
+
+__all__ = ["Arrays", "Evaluations"]
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Evaluations:
+    """Results of calculations on numbered structures, one ``.npz`` file each, or nothing on disk.
+
+    A file is written atomically and carries a fingerprint of the structure, the model and the settings; it is read
+    back instead of calculating only where all of them are the same, to the last bit.
+
+    Attributes:
+        reused: how many results came from disk so far.
+    """
+
+    def __init__(
+        self, folder: Path | None, calculator: BaseCalculator, settings: Mapping[str, Any], *, resume: bool = False
+    ) -> None:
+        """Keep results in ``folder`` (None: nowhere).
+
+        Args:
+            folder: created with the first result.
+            calculator: its model and parameters are part of the fingerprint, the device it runs on is not.
+            settings: whatever else decides the results, such as the convergence limit of a relaxation.
+            resume: read what is there; otherwise every result is calculated, and replaces an older file.
+        """
+        self._folder = folder
+        self._resume = resume
+        self._origin = repr([provenance(calculator)["model"], parameters_of(calculator), comparable(settings)])
+        self.reused = 0
+        self._written: list[Path] = []
+
+    def get(self, name: str, atoms: Atoms, calculate: Callable[[Atoms], Mapping[str, Any]]) -> Arrays:
+        """Result ``name`` for ``atoms``: read from disk if it is there, else calculated and written.
+
+        Args:
+            name: stem of the file, such as ``"0007"``.
+            atoms: the structure that goes into ``calculate``.
+            calculate: function of that structure that returns named arrays or numbers.
+
+        Raises:
+            InputError: the file there belongs to another structure, model or setting.
+        """
+        path = None if self._folder is None else self._folder / f"{name}.npz"
+        fingerprint = self._fingerprint(atoms)
+        if path is not None and self._resume and (stored := _read(path)) is not None:
+            if str(stored.pop("fingerprint", "")) != fingerprint:
+                raise InputError(
+                    f"{path} belongs to another structure, model or setting: "
+                    "resume with the same ones, or start afresh with --overwrite or another --output"
+                )
+            self.reused += 1
+            return stored
+        result = {key: np.asarray(value) for key, value in calculate(atoms).items()}
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._written.append(path)
+            with atomic_path(path) as temporary:
+                np.savez(temporary, fingerprint=np.array(fingerprint), **result)  # type: ignore[arg-type]
+        return result
+
+    @contextmanager
+    def forgotten_if_refused(self) -> Iterator[None]:
+        """Where the block ends with an ``InputError``, remove what it wrote, so that the user can try again."""
+        try:
+            yield
+        except InputError:
+            for path in self._written:
+                path.unlink(missing_ok=True)
+            if self._written and not any(self._written[0].parent.iterdir()):
+                self._written[0].parent.rmdir()
+            raise
+
+    def _fingerprint(self, atoms: Atoms) -> str:
+        digest = hashlib.sha256(self._origin.encode())
+        for array in (atoms.numbers, atoms.positions, atoms.cell[:], atoms.pbc):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def _read(path: Path) -> Arrays | None:
+    """The arrays in a file; None where there is none, or not a whole one."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+    except (FileNotFoundError, zipfile.BadZipFile, EOFError, ValueError):
+        return None

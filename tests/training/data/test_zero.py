@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from equical import InputError
+from equical.training.config import parse_config
+from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.zero import find_zero
+from tests.training.labelled import MODEL, data, write_copper
+
+OFFSET = {29: 3.0, 28: -7.0}
+
+
+@pytest.fixture
+def samples(tmp_path):
+    frames = read_frames(data(write_copper(tmp_path, 9), name="a"))
+    return list(make_samples(frames, Neighborhood(3.5), torch.float64))
+
+
+def config(start=False, **kinds):
+    sets = [{"name": name, "paths": f"{name}.xyz", "references": kind} for name, kind in kinds.items()]
+    return parse_config({"data": sets} | ({"start_from": "x"} if start else {"model": MODEL}))
+
+
+def offset(sample, by=OFFSET, name=None):
+    energy = sample.energy + sum(by[z] for z in sample.graph.numbers.tolist())
+    return replace(sample, energy=energy, dataset=name or sample.dataset)
+
+
+def total(energies, sample):
+    return sum(energies[z] for z in sample.graph.numbers.tolist())
+
+
+def test_a_set_with_its_own_zero_is_shifted_onto_the_model_s(samples):
+    foreign = [offset(sample, name="b") for sample in samples]
+    zero = find_zero(config(a="shared", b="own"), samples + foreign)
+    for sample, other in zip(samples, foreign, strict=True):
+        assert zero.shifted(other).energy == pytest.approx(sample.energy, abs=1e-9)
+        assert zero.shifted(sample) is sample
+    assert zero.references == pytest.approx(find_zero(config(a="shared"), samples).references)
+
+
+def test_sets_agree_on_an_element_that_the_shared_one_lacks(samples):
+    pure = [sample for sample in samples if 28 not in sample.graph.numbers.tolist()]
+    a = [offset(sample, {29: 1.0, 28: -50.0}, "b") for sample in samples]
+    b = [offset(sample, {29: 2.0, 28: -100.0}, "c") for sample in samples]
+    zero = find_zero(config(a="shared", b="own", c="own"), pure + a + b)
+    for one, other in zip(a, b, strict=True):
+        assert zero.shifted(other).energy == pytest.approx(zero.shifted(one).energy, abs=1e-6)
+
+    base = {28: -1.0, 29: -2.0}
+    replayed = [replace(sample, dataset="c") for sample in samples]
+    predicted = [sample.energy for sample in pure + samples + samples]
+    zero = find_zero(config(start=True, a="shared", b="own", c="base"), pure + a + replayed, predicted, base)
+    change = {z: zero.references[z] - base[z] for z in base}
+    for sample in replayed:
+        assert zero.shifted(sample).energy == pytest.approx(sample.energy + total(change, sample))
+
+
+def test_a_starting_model_is_shifted_onto_the_data(samples):
+    """Its predictions plus the change of its references are the labels."""
+    base = {28: -1.0, 29: -2.0, 47: -3.0}
+    shifted = [offset(sample) for sample in samples]
+    zero = find_zero(config(start=True, a="shared"), shifted, [sample.energy for sample in samples], base)
+    assert zero.references == pytest.approx({28: -8.0, 29: 1.0, 47: -3.0})
+    assert zero.rmse == pytest.approx(0, abs=1e-9)
+
+
+def test_replayed_data_follow_the_model_onto_the_new_zero(samples):
+    base = {28: -1.0, 29: -2.0}
+    new, replayed = [offset(sample) for sample in samples], [replace(sample, dataset="b") for sample in samples]
+    predicted = [sample.energy for sample in samples] * 2
+    zero = find_zero(config(start=True, a="shared", b="base"), new + replayed, predicted, base)
+    for sample, expected in zip(replayed, new, strict=True):
+        assert zero.shifted(sample).energy == pytest.approx(expected.energy)
+
+
+def test_references_can_be_kept(samples):
+    settings = config(start=True, a="shared").model_copy(update={"refit_references": False})
+    zero = find_zero(
+        settings, [offset(sample) for sample in samples], [s.energy for s in samples], {28: -1.0, 29: -2.0}
+    )
+    assert zero.references == pytest.approx({28: -1.0, 29: -2.0})
+
+
+def test_given_references_are_taken(samples):
+    settings = config(a="shared").model_copy(update={"reference_energies": {"Cu": -3.5}})
+    assert find_zero(settings, samples).references[29] == -3.5
+    with pytest.raises(InputError, match="'Xy' is no chemical symbol"):
+        find_zero(config(a="shared").model_copy(update={"reference_energies": {"Xy": 1.0}}), samples)
+
+
+def test_some_set_must_define_the_zero(samples):
+    with pytest.raises(InputError, match="no data set has references: shared"):
+        find_zero(config(a="own"), samples)
+
+
+def test_an_element_whose_shift_is_unknown_is_named(samples):
+    pure = [replace(sample, dataset="b") for sample in samples if 28 not in sample.graph.numbers]
+    alloy = next(replace(sample, dataset="b") for sample in samples if 28 in sample.graph.numbers)
+    zero = find_zero(config(a="shared", b="own"), samples + pure)
+    with pytest.raises(InputError, match="Ni is not in the training structures of b"):
+        zero.shifted(alloy)

@@ -1,0 +1,105 @@
+"""Results kept on disk are read back to the last bit where everything is the same, and only there."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+
+from equical.errors import InputError
+from equical.workflows.common.evaluations import Evaluations
+
+
+class Work:
+    """Counts how often it is done."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, atoms):
+        self.count += 1
+        return {"forces": atoms.positions / 3, "energy": -1 / 3, "converged": True}
+
+
+@pytest.fixture
+def copper():
+    return bulk("Cu", cubic=True)
+
+
+def test_a_result_is_calculated_once_and_read_back_to_the_last_bit(copper, tmp_path):
+    work = Work()
+    for _ in range(2):
+        store = Evaluations(tmp_path / "points", EMT(), {"fmax": 0.1}, resume=True)
+        found = store.get("0001", copper, work)
+    assert (work.count, store.reused) == (1, 1)
+    np.testing.assert_array_equal(found["forces"], copper.positions / 3)
+    assert found["energy"] == -1 / 3 and found["converged"]
+    assert [path.name for path in (tmp_path / "points").iterdir()] == ["0001.npz"]
+
+
+def test_nothing_is_read_unless_resumed_and_nothing_written_without_a_folder(copper, tmp_path):
+    work = Work()
+    for folder in (tmp_path, tmp_path, None, None):
+        Evaluations(folder, EMT(), {}).get("0001", copper, work)
+    assert work.count == 4
+
+
+def test_half_a_file_is_calculated_again(copper, tmp_path):
+    work = Work()
+    Evaluations(tmp_path, EMT(), {}).get("0001", copper, work)
+    path = tmp_path / "0001.npz"
+    for content in (b"", path.read_bytes()[:100], b"no archive"):
+        path.write_bytes(content)
+        Evaluations(tmp_path, EMT(), {}, resume=True).get("0001", copper, work)
+    assert work.count == 4
+
+
+def moved(atoms):
+    atoms = atoms.copy()
+    atoms.positions[0, 0] += 1e-15
+    return atoms
+
+
+def other_element(atoms):
+    atoms = atoms.copy()
+    atoms.symbols[0] = "Ag"
+    return atoms
+
+
+class Another(LennardJones):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("change", "calculator", "settings"),
+    [
+        (lambda atoms: atoms, Another(), {"fmax": 0.1}),
+        (moved, LennardJones(), {"fmax": 0.1}),
+        (other_element, LennardJones(), {"fmax": 0.1}),
+        (lambda atoms: atoms, EMT(), {"fmax": 0.1}),
+        (lambda atoms: atoms, LennardJones(epsilon=1.1), {"fmax": 0.1}),
+        (lambda atoms: atoms, LennardJones(), {"fmax": 0.2}),
+    ],
+)
+def test_results_of_something_else_are_refused(change, calculator, settings, copper, tmp_path):
+    Evaluations(tmp_path, LennardJones(), {"fmax": 0.1}).get("0001", copper, Work())
+    store = Evaluations(tmp_path, calculator, settings, resume=True)
+    with pytest.raises(InputError, match=r"0001\.npz belongs to another structure, model or setting"):
+        store.get("0001", change(copper), Work())
+
+
+def test_the_device_does_not_count(copper, tmp_path):
+    work = Work()
+    for device in ("cpu", "cuda:0"):
+        calculator = EMT()
+        calculator.parameters["device"] = device
+        Evaluations(tmp_path, calculator, {}, resume=True).get("0001", copper, work)
+    assert work.count == 1
+
+
+def test_a_refusal_leaves_nothing_behind(copper, tmp_path):
+    store = Evaluations(tmp_path / "points", EMT(), {})
+    with pytest.raises(InputError, match="no"), store.forgotten_if_refused():
+        store.get("0001", copper, Work())
+        raise InputError("no")
+    assert list(tmp_path.iterdir()) == []
