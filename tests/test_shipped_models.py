@@ -27,7 +27,7 @@ def load_example(path: str) -> ModuleType:
 
 
 def test_metals_relax_to_the_lattice_constants_of_pbe() -> None:
-    deviations = load_example("metals_pbe/lattice_constants.py").main()
+    deviations = load_example("recipes/metals_pbe/lattice_constants.py").main()
     assert len(deviations) == 6
     for symbol, deviation in deviations.items():
         assert abs(deviation) < 0.005, symbol
@@ -47,7 +47,7 @@ def test_slab_relaxes_with_its_bottom_layers_frozen() -> None:
 @pytest.mark.parametrize("symbol", ["Li", "Si", "Ni", "Cu", "Ge", "Mo"])
 def test_metals_resist_every_small_strain(symbol: str) -> None:
     """The three Born criteria of a cubic crystal."""
-    structure, constant = load_example("metals_pbe/lattice_constants.py").PBE[symbol]
+    structure, constant = load_example("recipes/metals_pbe/lattice_constants.py").PBE[symbol]
     crystal = relax(bulk(symbol, structure, a=constant), EquiCalc("metals-pbe", dtype="float64"), cell="free").atoms
     stiffness = elastic(crystal, EquiCalc("metals-pbe", dtype="float64")).stiffness
     c11, c12, c44 = stiffness[0, 0], stiffness[0, 1], stiffness[3, 3]
@@ -93,7 +93,7 @@ def test_metals_conserve_energy() -> None:
 
 def test_catalysis_pulls_adsorbates_the_right_way() -> None:
     """Forces on relaxations that the training held out are better than none: their mean is 41 meV/Å."""
-    errors = load_example("catalysis_rpbe/errors.py")
+    errors = load_example("recipes/catalysis_rpbe/errors.py")
     found = errors.force_errors(EquiCalc("catalysis-rpbe"), read(errors.HELD_OUT, ":"))
     assert found["relaxation"] < 38
 
@@ -101,7 +101,7 @@ def test_catalysis_pulls_adsorbates_the_right_way() -> None:
 @pytest.mark.slow
 def test_catalysis_adsorption_energies_of_relaxations_held_out() -> None:
     """On the geometries of DFT, and where slab, molecules and adsorbate are relaxed by the model."""
-    errors = load_example("catalysis_rpbe/errors.py")
+    errors = load_example("recipes/catalysis_rpbe/errors.py")
     table = errors.adsorption_energies(EquiCalc("catalysis-rpbe"), read(errors.HELD_OUT, ":"), steps=300)
     assert len(table) == 7
     assert np.abs(table[:, 1:] - table[:, :1]).mean(axis=0).max() < 0.15
@@ -110,7 +110,7 @@ def test_catalysis_adsorption_energies_of_relaxations_held_out() -> None:
 @pytest.mark.slow
 def test_catalysis_orders_metals_as_rpbe_does(tmp_path: Path) -> None:
     """Ru > Ir > Pd ≈ Pt > Ag, hollows before other sites, and the slabs of platinum in the data within 0.2 eV."""
-    example = load_example("catalysis_rpbe/pure_metals.py")
+    example = load_example("recipes/catalysis_rpbe/pure_metals.py")
     found = example.main("catalysis-rpbe", str(tmp_path))
     oxygen = {metal: energy for (adsorbate, metal), energy in found.items() if adsorbate == "O"}
     assert oxygen["Ru"] < oxygen["Ir"] < min(oxygen["Pd"], oxygen["Pt"])

@@ -12,7 +12,7 @@ from tests.test_shipped_models import load_example
 
 def test_labels_away_from_equilibrium_are_exact_where_the_teacher_is(tmp_path, monkeypatch):
     """With EMT for DFT and for both models, what is put together must be EMT again."""
-    perturbed = load_example("catalysis_rpbe/perturbed.py")
+    perturbed = load_example("recipes/catalysis_rpbe/perturbed.py")
     monkeypatch.setattr(perturbed, "teacher", lambda name: EMT())
     starts = []
     for metal, adsorbate in (("Pd", "O"), ("Pt", None)):

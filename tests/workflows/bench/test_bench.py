@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from equical import EquiCalc
 from equical.errors import InputError
 from equical.inference import executions
-from equical.workflows import bench as module
+from equical.workflows.bench import run as module
 from equical.workflows.bench.run import STAGES, bench
 
 

@@ -85,7 +85,7 @@ def test_kill_between_write_and_rename_leaves_the_old_file(tmp_path):
     write_json(target, {"energy": 1.0})
     script = (
         "import os, signal, sys\n"
-        "from equical.workflows import output\n"
+        "from equical.workflows.common import output\n"
         "output.os.replace = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n"
         "output.write_json(sys.argv[1], {'energy': 2.0})\n"
     )

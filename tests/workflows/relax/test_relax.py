@@ -292,7 +292,7 @@ def test_killed_run_goes_on_where_it_stopped(tmp_path, distorted, calls):
         "import os, signal, sys\n"
         "from ase.calculators.emt import EMT\n"
         "from ase.io import read\n"
-        "from equical.workflows import relax_record\n"
+        "from equical.workflows.relax import record as relax_record\n"
         "from equical.workflows.relax.run import relax\n"
         "add = relax_record.RelaxRecord.add\n"
         "def add_and_die(self, image, step):\n"
