@@ -12,7 +12,7 @@ from ase.build import bulk
 
 from equical import EquiCalc
 from equical.workflows.phonon.run import phonon
-from equical.workflows.relax.run import relax
+from equical.workflows.relax import relax
 
 
 def main(

@@ -69,7 +69,7 @@ def bench(
     move between steps as they would at 300 K. Close other programs: a busy machine can be several times slower.
     """
     from equical.workflows.bench.run import bench as run
-    from equical.workflows.common.output import read_structure
+    from equical.workflows.common.inputs import read_structure
 
     folder = output or Path(f"bench-{Path(model).name}")
     result = run(

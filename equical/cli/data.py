@@ -46,8 +46,8 @@ def check(
 
     The exit code is 0 without errors, 2 with errors.
     """
+    from equical.files import write_json
     from equical.training.audit import audit_data, audit_split
-    from equical.workflows.common.output import write_json
 
     keys = (energy_key, forces_key, stress_key, group_key)
     frames, findings = audit_data(data_config(list(files), *keys))

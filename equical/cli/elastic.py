@@ -1,4 +1,4 @@
-"""``equical elastic``: thin skin over :func:`equical.workflows.elastic.run.elastic`."""
+"""``equical elastic``: thin skin over :func:`equical.elastic`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from equical.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from equical.workflows.elastic.run import ElasticResult
+    from equical.workflows.elastic import ElasticResult
 
 
 @click.command("elastic")
@@ -53,8 +53,8 @@ def elastic(
     They come from stresses at small strains of each of the six kinds, with relaxed ions. The structure must be free of
     stress, or be relaxed with --relax-first.
     """
-    from equical.workflows.common.output import read_structure
-    from equical.workflows.elastic.run import elastic as run
+    from equical.workflows.common.inputs import read_structure
+    from equical.workflows.elastic import elastic as run
 
     folder = output or Path(f"elastic-{structure.stem}")
     with warnings_as_lines(quiet):
@@ -70,7 +70,7 @@ def elastic(
             output=folder,
             overwrite=overwrite,
             resume=resume,
-            quiet=quiet,
+            progress=not quiet,
         )
     if not quiet:
         _print(result)

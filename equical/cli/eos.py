@@ -1,4 +1,4 @@
-"""``equical eos``: thin skin over :func:`equical.workflows.eos.run.eos`."""
+"""``equical eos``: thin skin over :func:`equical.eos`."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def eos(
     The cell is scaled isotropically over a range of volumes; --relax-shape lets it change its shape at each.
     A fit that cannot be trusted is refused with the reason, and the exit code is 2.
     """
-    from equical.workflows.common.output import read_structure
-    from equical.workflows.eos.run import eos as run
+    from equical.workflows.common.inputs import read_structure
+    from equical.workflows.eos import eos as run
 
     atoms = read_structure(structure)
     folder = output or Path(f"eos-{structure.stem}")
@@ -76,7 +76,7 @@ def eos(
             output=folder,
             overwrite=overwrite,
             resume=resume,
-            quiet=quiet,
+            progress=not quiet,
         )
     if not quiet:
         if result.structure is not None:

@@ -38,10 +38,12 @@ def evaluate(
 
     Prints MAE and RMSE of energies per atom, forces and stresses; writes result.json and parity.png.
     """
+    from equical.files import write_json
     from equical.training.data.dataset import read_frames
     from equical.training.evaluation import evaluate_model
     from equical.training.plots import plot_parity
-    from equical.workflows.common.output import open_output, provenance, write_json
+    from equical.workflows.common.output import open_output
+    from equical.workflows.common.provenance import provenance
 
     calculator = make_calculator(model, device, dtype)
     config = data_config(list(data), energy_key, forces_key, stress_key, group_key)

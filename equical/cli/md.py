@@ -83,7 +83,7 @@ def md(
     density of states, and plots. A killed run goes on with the same command and --restart. Exit code 2 means that the
     atoms flew apart.
     """
-    from equical.workflows.common.output import read_structure
+    from equical.workflows.common.inputs import read_structure
     from equical.workflows.md import md as run
 
     atoms = read_structure(structure)

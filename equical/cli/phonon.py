@@ -1,4 +1,4 @@
-"""``equical phonon``: thin skin over :func:`equical.workflows.phonon.run.phonon`."""
+"""``equical phonon``: thin skin over :func:`equical.phonon`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from equical.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from equical.workflows.phonon.run import PhononResult
+    from equical.workflows.phonon import PhononResult
 
 
 @click.command("phonon")
@@ -65,8 +65,8 @@ def phonon(
     import numpy as np
 
     from equical.errors import InputError
-    from equical.workflows.common.output import read_structure
-    from equical.workflows.phonon.run import phonon as run
+    from equical.workflows.common.inputs import read_structure
+    from equical.workflows.phonon import phonon as run
 
     if supercell and min_length is not None:
         raise InputError("give either --supercell or --min-length, not both")
@@ -87,7 +87,7 @@ def phonon(
             output=folder,
             overwrite=overwrite,
             resume=resume,
-            quiet=quiet,
+            progress=not quiet,
         )
     if not quiet:
         _print(result)

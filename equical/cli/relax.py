@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     calculator_options,
     finish,
@@ -19,8 +21,7 @@ from equical.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from equical.workflows.relax.many import RelaxFailure
-    from equical.workflows.relax.run import RelaxResult
+    from equical.workflows.relax import RelaxFailure, RelaxResult
 
 
 @click.command("relax")
@@ -75,47 +76,54 @@ def relax(
 
     Exit code: 0 converged, 2 ran but not converged, 1 error.
     """
-    from equical.workflows.common.inputs import check_structure, read_structures, select
-    from equical.workflows.common.output import check_writable, open_output, write_structures
-    from equical.workflows.relax.many import run_relaxations
-    from equical.workflows.relax.record import RELAX_FILES
-    from equical.workflows.relax.run import RelaxResult, RelaxSettings, run_relaxation
+    from equical.workflows.common.frames import check_writable, write_structures
+    from equical.workflows.common.inputs import read_structures, select
+    from equical.workflows.relax import RelaxSettings, relax_many
+    from equical.workflows.relax import relax as relax_one
 
     if fix_volume and fix_shape:
         raise click.UsageError("--fix-volume and --fix-shape together leave nothing of the cell to relax")
     mode = "fixed-volume" if fix_volume else "fixed-shape" if fix_shape else "free" if cell else "fixed"
     settings = RelaxSettings(fmax, smax, steps, mode, pressure, symmetry, optimizer)  # type: ignore[arg-type]
     images = select(read_structures(structure), index)
-    if len(images) == 1:
-        check_structure(images[0])
     if write is not None:
         check_writable(write, len(images))
     calculator = make_calculator(model, device, dtype)
-    folder = open_output(output, "relax", structure.stem, RELAX_FILES, overwrite=overwrite, resume=resume)
-    if len(images) == 1:
-        result = run_relaxation(images[0], calculator, settings, folder, resume=resume, quiet=quiet)
-        if not quiet:
-            _print_result(result)
-        if write is not None:
-            write_structures(write, result.atoms)
-        finish(result.converged)
-    outcomes = run_relaxations(
-        images,
-        calculator,
-        settings,
-        folder,
-        resume=resume,
-        quiet=quiet,
-        report=lambda number, outcome: _print_outcome(number, outcome, quiet),
-    )
-    results = [outcome for outcome in outcomes if isinstance(outcome, RelaxResult)]
-    if not quiet:
-        click.echo(f"{sum(r.converged for r in results)} of {len(outcomes)} converged; results in {folder}")
-    if write is not None and results:
-        write_structures(write, [result.atoms for result in results])
-    if len(results) < len(outcomes):
+    folder = output or Path(f"relax-{structure.stem}")
+    with warnings_as_lines(quiet):
+        if len(images) == 1:
+            result = relax_one(
+                images[0],
+                calculator,
+                **vars(settings),
+                output=folder,
+                overwrite=overwrite,
+                resume=resume,
+                progress=not quiet,
+            )
+            relaxed, failed = [result], 0
+            if not quiet:
+                _print_result(result)
+        else:
+            many = relax_many(
+                images,
+                calculator,
+                settings,
+                output=folder,
+                overwrite=overwrite,
+                resume=resume,
+                progress=not quiet,
+                report=partial(_print_outcome, quiet=quiet),
+            )
+            relaxed, failed = many.results, len(many) - len(many.results)
+            if not quiet:
+                converged = sum(one.converged for one in relaxed)
+                click.echo(f"{converged} of {len(many)} converged; results in {folder}")
+    if write is not None and relaxed:
+        write_structures(write, [one.atoms for one in relaxed])
+    if failed:
         sys.exit(1)
-    finish(all(result.converged for result in results))
+    finish(all(one.converged for one in relaxed))
 
 
 def _print_result(result: RelaxResult) -> None:
@@ -141,7 +149,7 @@ def _print_result(result: RelaxResult) -> None:
 
 
 def _print_outcome(number: int, outcome: RelaxResult | RelaxFailure, quiet: bool) -> None:
-    from equical.workflows.relax.many import RelaxFailure
+    from equical.workflows.relax import RelaxFailure
 
     if isinstance(outcome, RelaxFailure):
         click.echo(f"equical: error: structure {number} ({outcome.structure}): {outcome.reason}", err=True)

@@ -111,7 +111,7 @@ def _nothing_left_behind(folder: Path) -> Iterator[None]:
 
 def _write_split(prepared: Prepared, folder: Path) -> None:
     """Which frames were trained on and which were held out."""
-    from equical.workflows.common.output import write_json
+    from equical.files import write_json
 
     parts = {"training": prepared.train, "validation": prepared.valid}
     frames = {name: [{"frame": s.origin, "group": s.group} for s in part] for name, part in parts.items()}
@@ -120,9 +120,10 @@ def _write_split(prepared: Prepared, folder: Path) -> None:
 
 def _write_results(result: TrainResult) -> None:
     from equical.calculator import EquiCalc
+    from equical.files import write_json
     from equical.training.loop.metrics import UNITS
     from equical.training.plots import plot_learning_curve, plot_parity
-    from equical.workflows.common.output import provenance, write_json
+    from equical.workflows.common.provenance import provenance
 
     plot_learning_curve(result.folder)
     plot_parity(result.comparison, result.folder / "parity.png")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from equical.files import atomic_path
 from equical.workflows.adsorption.result import AdsorptionResult
 from equical.workflows.adsorption.sites import exposed_atoms
 from equical.workflows.adsorption.slabs import nearest_distance
-from equical.workflows.common.output import atomic_path
 
 if TYPE_CHECKING:
     from ase import Atoms

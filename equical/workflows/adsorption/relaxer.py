@@ -11,7 +11,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from equical.workflows.common.evaluations import Evaluations
-from equical.workflows.relax.run import relax
+from equical.workflows.relax import relax
 
 __all__ = ["CalculationError", "Relaxed", "Relaxer"]
 

@@ -10,11 +10,13 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from equical.files import atomic_path, write_json
 from equical.workflows.adsorption.place import Placement
 from equical.workflows.adsorption.plots import plot_energies, plot_sites, plot_structure
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration
 from equical.workflows.adsorption.slabs import count_layers, fixed_atoms
-from equical.workflows.common.output import atomic_path, provenance, write_json, write_structures
+from equical.workflows.common.frames import write_structures
+from equical.workflows.common.provenance import provenance
 
 __all__ = ["format_summary", "format_table", "write_results"]
 

@@ -30,7 +30,7 @@ from equical.workflows.adsorption.symmetry import SurfaceSymmetry
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.inputs import read_structure, resolve_calculator
 from equical.workflows.common.output import open_output, removed_if_empty
-from equical.workflows.relax.run import RelaxSettings
+from equical.workflows.relax import RelaxSettings
 
 __all__ = ["adsorption_energy"]
 

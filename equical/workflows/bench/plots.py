@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from equical.workflows.common.output import atomic_path
+from equical.files import atomic_path
 
 if TYPE_CHECKING:
     from equical.workflows.bench.run import BenchResult

@@ -18,9 +18,12 @@ from tqdm import tqdm
 
 from equical.calculator import EquiCalc
 from equical.errors import InputError
+from equical.files import write_json
 from equical.inference.executions import EXECUTIONS
 from equical.inference.memory import PeakMemory
-from equical.workflows.common.output import check_structure, open_output, provenance, write_json
+from equical.workflows.common.inputs import check_structure
+from equical.workflows.common.output import open_output
+from equical.workflows.common.provenance import provenance
 
 if TYPE_CHECKING:
     from equical.inference.stats import Stats

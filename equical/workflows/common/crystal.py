@@ -1,17 +1,15 @@
 """What the equation of state, the elastic constants and the phonons ask of a crystal before they start."""
 
-import warnings
-from collections.abc import Iterable
-
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from equical.errors import InputError
 from equical.workflows.common.inputs import check_structure
+from equical.workflows.common.notes import warn
 from equical.workflows.common.vacuum import VACUUM, widest_gap
 
-__all__ = ["bare_crystal", "largest_force", "require_total_energy", "warn_each"]
+__all__ = ["bare_crystal", "largest_force", "require_total_energy"]
 
 
 def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) -> Atoms:
@@ -41,7 +39,7 @@ def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) ->
     crystal = atoms.copy()
     crystal.calc = None
     if crystal.constraints:
-        warnings.warn(f"constraints are left out: {purpose} moves all atoms", stacklevel=3)
+        warn(f"constraints are left out: {purpose} moves all atoms")
         crystal.set_constraint()
     return crystal
 
@@ -50,12 +48,6 @@ def require_total_energy(calculator: BaseCalculator, purpose: str) -> None:
     """Refuse a model whose energy is an adsorption energy: it says nothing about straining a bulk crystal."""
     if getattr(calculator, "energy_kind", "total") == "adsorption":
         raise InputError(f"this model predicts adsorption energies; {purpose} needs one of total energies")
-
-
-def warn_each(notes: Iterable[str]) -> None:
-    """Show the user of a workflow what its result says under ``warnings`` or ``problems``."""
-    for note in notes:
-        warnings.warn(note, stacklevel=3)
 
 
 def largest_force(forces: np.ndarray) -> float:

@@ -2,8 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from equical.errors import InputError
-from equical.workflows.common.output import atomic_path, comparable, parameters_of, provenance
+from equical.files import atomic_path
+from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.provenance import comparable, parameters_of, provenance
 
 __all__ = ["Arrays", "Evaluations"]
 
@@ -31,21 +32,24 @@ class Evaluations:
     """
 
     def __init__(
-        self, folder: Path | None, calculator: BaseCalculator, settings: Mapping[str, Any], *, resume: bool = False
+        self, folder: RunFolder, subfolder: str, calculator: BaseCalculator, settings: Mapping[str, Any] | None = None
     ) -> None:
-        """Keep results in ``folder`` (None: nowhere).
+        """Keep results in a subfolder of a run's folder.
+
+        What is calculated before the run has begun, to find out whether its input can be accepted, is written when it
+        has.
 
         Args:
-            folder: created with the first result.
+            folder: of the run; where it is resumed, every result that is there is read instead of calculated.
+            subfolder: its name, created with the first result.
             calculator: its model and parameters are part of the fingerprint, the device it runs on is not.
             settings: whatever else decides the results, such as the convergence limit of a relaxation.
-            resume: read what is there; otherwise every result is calculated, and replaces an older file.
         """
-        self._folder = folder
-        self._resume = resume
-        self._origin = repr([provenance(calculator)["model"], parameters_of(calculator), comparable(settings)])
+        self._run = folder
+        self._folder = folder / subfolder if folder else None
+        self._origin = repr([provenance(calculator)["model"], parameters_of(calculator), comparable(settings or {})])
+        self._unwritten: list[tuple[Path, str, Arrays]] = []
         self.reused = 0
-        self._written: list[Path] = []
 
     def get(self, name: str, atoms: Atoms, calculate: Callable[[Atoms], Mapping[str, Any]]) -> Arrays:
         """Result ``name`` for ``atoms``: read from disk if it is there, else calculated and written.
@@ -60,7 +64,7 @@ class Evaluations:
         """
         path = None if self._folder is None else self._folder / f"{name}.npz"
         fingerprint = self._fingerprint(atoms)
-        if path is not None and self._resume and (stored := _read(path)) is not None:
+        if path is not None and self._run.resume and (stored := _read(path)) is not None:
             if str(stored.pop("fingerprint", "")) != fingerprint:
                 raise InputError(
                     f"{path} belongs to another structure, model or setting: "
@@ -70,23 +74,17 @@ class Evaluations:
             return stored
         result = {key: np.asarray(value) for key, value in calculate(atoms).items()}
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._written.append(path)
-            with atomic_path(path) as temporary:
-                np.savez(temporary, fingerprint=np.array(fingerprint), **result)  # type: ignore[arg-type]
+            self._unwritten.append((path, fingerprint, result))
+            if self._run.begun:
+                self._write()
         return result
 
-    @contextmanager
-    def forgotten_if_refused(self) -> Iterator[None]:
-        """Where the block ends with an ``InputError``, remove what it wrote, so that the user can try again."""
-        try:
-            yield
-        except InputError:
-            for path in self._written:
-                path.unlink(missing_ok=True)
-            if self._written and not any(self._written[0].parent.iterdir()):
-                self._written[0].parent.rmdir()
-            raise
+    def _write(self) -> None:
+        for path, fingerprint, result in self._unwritten:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(path) as temporary:
+                np.savez(temporary, fingerprint=np.array(fingerprint), **result)  # type: ignore[arg-type]
+        self._unwritten.clear()
 
     def _fingerprint(self, atoms: Atoms) -> str:
         digest = hashlib.sha256(self._origin.encode())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 import numpy as np
+
+from equical.workflows.common.notes import warn
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -14,14 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["warn_if_unsuitable"]
 
-_told: WeakSet[BaseCalculator] = WeakSet()
-"""Calculators whose user has been warned."""
 
-
-def warn_if_unsuitable(
-    calculator: BaseCalculator, atoms: Atoms, purpose: str, *, forces: bool = True, stacklevel: int = 3
-) -> None:
-    """Warn, once for each calculator, where derivatives of its energy are wanted and it has no proper ones.
+def warn_if_unsuitable(calculator: BaseCalculator, atoms: Atoms, purpose: str, *, forces: bool = True) -> None:
+    """Warn where derivatives of its energy are wanted and it has no proper ones.
 
     Calculators tell by the attributes ``conservative`` (forces are the gradient of the energy) and ``smooth`` (the
     energy is continuous); those without them are taken to be both.
@@ -31,10 +26,7 @@ def warn_if_unsuitable(
         atoms: structure whose net force is quoted: zero for a gradient, the size of the defect for a force head.
         purpose: what the workflow does, such as ``"a phonon calculation"``.
         forces: whether the workflow uses forces at all.
-        stacklevel: of the warning, as for :func:`warnings.warn`.
     """
-    if calculator in _told:
-        return
     defects = []
     if forces and getattr(calculator, "conservative", True) is False:
         net = np.linalg.norm(calculator.get_forces(atoms).sum(axis=0))
@@ -45,5 +37,4 @@ def warn_if_unsuitable(
     if getattr(calculator, "smooth", True) is False:
         defects.append("its energy jumps where the set of nearest neighbours of an atom changes")
     if defects:
-        _told.add(calculator)
-        warnings.warn(f"this model is a poor choice for {purpose}: {'; '.join(defects)}", stacklevel=stacklevel)
+        warn(f"this model is a poor choice for {purpose}: {'; '.join(defects)}")

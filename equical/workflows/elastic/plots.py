@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equical.workflows.common.output import atomic_path
+from equical.files import atomic_path
 from equical.workflows.elastic.tensor import COMPONENTS
 
 if TYPE_CHECKING:
-    from equical.workflows.elastic.run import ElasticResult
+    from equical.workflows.elastic.result import ElasticResult
 
 __all__ = ["plot_stress_strain", "plot_young", "young_modulus"]
 

@@ -1,32 +1,33 @@
 """Elastic constants: the stiffness matrix from stresses at small strains, and the moduli that follow from it."""
 
+from __future__ import annotations
+
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from operator import not_
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import BaseCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from equical.errors import InputError
-from equical.workflows.common.crystal import (
-    bare_crystal,
-    largest_force,
-    require_total_energy,
-    warn_each,
-)
+from equical.workflows.common.crystal import bare_crystal, largest_force, require_total_energy
+from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.evaluations import Arrays, Evaluations
-from equical.workflows.common.output import open_output, removed_if_empty, resolve_calculator
+from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.inputs import resolve_calculator
+from equical.workflows.common.notes import noted_warnings, warn
+from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import SYMPREC
 from equical.workflows.common.suitability import warn_if_unsuitable
-from equical.workflows.elastic.files import write_elastic
+from equical.workflows.elastic.files import ELASTIC_FILES, write_elastic
+from equical.workflows.elastic.result import ElasticResult
+from equical.workflows.elastic.settings import ElasticSettings
 from equical.workflows.elastic.tensor import (
     COMPONENTS,
     VOIGT,
-    ElasticModuli,
     crystal_symmetry,
     elastic_moduli,
     fit_slopes,
@@ -34,12 +35,12 @@ from equical.workflows.elastic.tensor import (
     rotate_stiffness,
     symmetrize_stiffness,
 )
-from equical.workflows.relax.run import RelaxSettings, run_relaxation
+from equical.workflows.relax import CellMode, relax
 
-__all__ = ["ElasticResult", "elastic"]
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
 
-FILES = ("points/*.npz", "reference.extxyz", "stiffness.csv", "stress_strain.png", "young.png")
-"""What a run leaves in its folder."""
+__all__ = ["elastic"]
 
 PURPOSE = "a calculation of elastic constants"
 
@@ -56,51 +57,10 @@ LARGEST_DEVIATION = 0.05
 """A larger deviation from the symmetry of the crystal, relative to the largest constant, is reported as a warning."""
 
 
-@dataclass(frozen=True)
-class ElasticResult:
-    """Elastic constants of a crystal at its reference structure. Voigt order xx, yy, zz, yz, xz, xy.
-
-    Attributes:
-        stiffness: ``[6, 6]`` GPa, C_IJ in the Cartesian axes of the input, with the crystal's symmetry.
-        stiffness_standard: ``[6, 6]`` GPa, the same in the axes of spglib's standard conventional cell (a along x, b in
-            the xy plane), which tables of C11, C12, C44 refer to.
-        stiffness_fitted: ``[6, 6]`` GPa, as fitted, without symmetry: row I the stress, column J the strain.
-        symmetry_deviation: largest |fitted − symmetric| over the largest symmetric constant.
-        residual: ``[6]`` for each strain mode, root mean square of stress minus fit over the largest change of stress.
-        kelvin_moduli: ``[6]`` GPa, eigenvalues of the stiffness in ascending order.
-        stable: Born's criterion: all of them are positive.
-        moduli: Voigt, Reuss and Hill averages; None where the crystal is not stable.
-        space_group: symbol and number found by spglib.
-        reference: the structure that was strained, relaxed as asked.
-        reference_stress: ``[6]`` GPa, its stress; positive where the crystal pulls itself together.
-        reference_max_force: eV/Å, its largest force.
-        strains: ``[S]`` amounts of strain of each mode.
-        stresses: ``[6, S, 6]`` GPa, stress for each strain mode and amount.
-        warnings: what to bear in mind; empty where all is well.
-        converged: all relaxations reached ``fmax``, and the reference is free of stress.
-    """
-
-    stiffness: NDArray[np.float64]
-    stiffness_standard: NDArray[np.float64]
-    stiffness_fitted: NDArray[np.float64]
-    symmetry_deviation: float
-    residual: NDArray[np.float64]
-    kelvin_moduli: NDArray[np.float64]
-    stable: bool
-    moduli: ElasticModuli | None
-    space_group: str
-    reference: Atoms = field(repr=False)
-    reference_stress: NDArray[np.float64]
-    reference_max_force: float
-    strains: NDArray[np.float64]
-    stresses: NDArray[np.float64] = field(repr=False)
-    warnings: tuple[str, ...]
-    converged: bool
-
-
-def elastic(  # noqa: PLR0913
+@formerly(quiet=("progress", not_))
+def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
-    calculator: BaseCalculator | str | None = None,
+    calculator: BaseCalculator | str | PathLike[str] | None = None,
     *,
     max_strain: float = 0.005,
     num_strains: int = 4,
@@ -108,10 +68,10 @@ def elastic(  # noqa: PLR0913
     relax_first: bool = False,
     fmax: float = 1e-3,
     force: bool = False,
-    output: str | Path | None = None,
+    output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    quiet: bool = True,
+    progress: bool = False,
 ) -> ElasticResult:
     """Compute the elastic constants of a crystal from its stress under small strains.
 
@@ -137,61 +97,51 @@ def elastic(  # noqa: PLR0913
         output: folder for ``result.json``, ``stiffness.csv``, ``reference.extxyz`` and plots.
         overwrite: accept a folder with earlier results.
         resume: go on with an interrupted run in ``output``.
-        quiet: show no progress.
+        progress: show a progress bar.
 
     Raises:
         InputError: not a bulk crystal, a calculator without stress, a reference under stress, or settings out of range.
     """
-    start = time.perf_counter()
-    crystal = bare_crystal(atoms, PURPOSE)
-    _check_settings(max_strain, num_strains, fmax)
-    calc = resolve_calculator(calculator, atoms)
-    _check_calculator(calc)
-    warn_if_unsuitable(calc, crystal, PURPOSE)
-    folder = None
-    if output is not None:
-        folder = open_output(
-            output, "elastic", crystal.get_chemical_formula(), FILES, overwrite=overwrite, resume=resume
+    began = time.perf_counter()
+    settings = ElasticSettings(max_strain, num_strains, clamped, relax_first, fmax, force)
+    with RunFolder(output, ELASTIC_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
+        crystal = bare_crystal(atoms, PURPOSE)
+        calculator = resolve_calculator(calculator, atoms)
+        _check_calculator(calculator)
+        warn_if_unsuitable(calculator, crystal, PURPOSE)
+        store = Evaluations(
+            folder, "points", calculator, {"clamped": clamped, "fmax": fmax, "relax_first": relax_first}
         )
-    settings = {"clamped": clamped, "fmax": fmax, "relax_first": relax_first}
-    store = Evaluations(folder and folder / "points", calc, settings, resume=resume)
+        first = store.get("reference", crystal, lambda a: _reference(a, calculator, clamped, relax_first, fmax))
+        at_rest = _check_reference(first, clamped, force)
+        folder.begin("elastic", settings, calculator, crystal)
+        reference = crystal.copy()
+        reference.set_cell(first["cell"])
+        reference.set_positions(first["positions"])
+        unconverged = [] if first["converged"] else ["the reference"]
 
-    with removed_if_empty(folder), store.forgotten_if_refused():
-        first = store.get("reference", crystal, lambda a: _reference(a, calc, clamped, relax_first, fmax))
-        notes = _check_reference(first, clamped, force)
-    reference = crystal.copy()
-    reference.set_cell(first["cell"])
-    reference.set_positions(first["positions"])
-    unconverged = [] if first["converged"] else ["the reference"]
-
-    half = np.linspace(0, max_strain, num_strains // 2 + 1)[1:]
-    strains = np.concatenate([-half[::-1], half])
-    stresses = np.empty((6, num_strains, 6))
-    with tqdm(total=6 * num_strains, desc="strains", unit="strain", disable=quiet or None) as progress:
-        for mode, number in np.ndindex(6, num_strains):
+        half = np.linspace(0, max_strain, num_strains // 2 + 1)[1:]
+        strains = np.concatenate([-half[::-1], half])
+        stresses = np.empty((6, num_strains, 6))
+        for mode, number in progress_bar(list(np.ndindex(6, num_strains)), "strains", "strains", show=progress):
             strained = _strained(reference, mode, float(strains[number]))
-            point = store.get(f"{mode}-{number:02d}", strained, lambda a: _stress(a, calc, clamped, fmax))
+            point = store.get(f"{mode}-{number:02d}", strained, lambda a: _stress(a, calculator, clamped, fmax))
             stresses[mode, number] = point["stress"]
             if not point["converged"]:
                 unconverged.append(f"{COMPONENTS[mode]} {strains[number]:+.2g}")
-            progress.update()
-
-    if unconverged:
-        notes.append(f"ions not relaxed to {fmax:g} eV/Å at {', '.join(unconverged)}")
-    result = _fitted(reference, first, strains, stresses / units.GPa, notes)
-    if folder is not None:
-        write_elastic(folder, result, calc, time.perf_counter() - start)
-    warn_each(result.warnings)
+        if unconverged:
+            warn(f"ions not relaxed to {fmax:g} eV/Å at {', '.join(unconverged)}")
+        result = ElasticResult(
+            **_fitted(reference, first, strains, stresses / units.GPa),
+            converged=at_rest and not unconverged,
+            warnings=tuple(noted),
+            wall_time=time.perf_counter() - began,
+            output=folder.path,
+        )
+        if folder:
+            write_elastic(folder, result)
+            folder.finish(result, calculator)
     return result
-
-
-def _check_settings(max_strain: float, num_strains: int, fmax: float) -> None:
-    if not 0 < max_strain <= 0.05:
-        raise InputError(f"largest strain {max_strain:g} is not in the elastic range: give a fraction such as 0.005")
-    if num_strains < 4 or num_strains % 2:
-        raise InputError(f"{num_strains} strains for each mode: give an even number of at least 4, half of each sign")
-    if not fmax > 0:
-        raise InputError(f"fmax must be positive, not {fmax:g} eV/Å")
 
 
 def _check_calculator(calculator: BaseCalculator) -> None:
@@ -206,8 +156,8 @@ def _reference(
     """The structure to strain, with its stress and largest force."""
     converged = True
     if relax_first or not clamped:
-        settings = RelaxSettings(fmax=fmax, cell="free" if relax_first else "fixed", symmetry=True)
-        relaxed = run_relaxation(atoms, calculator, settings)
+        cell: CellMode = "free" if relax_first else "fixed"
+        relaxed = relax(atoms, calculator, fmax=fmax, cell=cell, symmetry=True)
         atoms, converged = relaxed.atoms, relaxed.converged
     return {
         "positions": atoms.positions,
@@ -218,8 +168,8 @@ def _reference(
     }
 
 
-def _check_reference(reference: Arrays, clamped: bool, force: bool) -> list[str]:
-    """Refuse a reference under stress, or accept it with a warning."""
+def _check_reference(reference: Arrays, clamped: bool, force: bool) -> bool:
+    """Refuse a reference under stress, or accept it with a warning; whether there is nothing to warn of."""
     stress = float(np.abs(reference["stress"]).max()) / units.GPa
     found = []
     if stress > LARGEST_STRESS:
@@ -228,7 +178,9 @@ def _check_reference(reference: Arrays, clamped: bool, force: bool) -> list[str]
         found.append(f"its ions feel forces up to {float(reference['max_force']):.3f} eV/Å (limit {LARGEST_FORCE:g})")
     if found and not force:
         raise InputError(f"{' and '.join(found)}: relax it first (--relax-first), or insist with --force")
-    return found
+    for shortcoming in found:
+        warn(shortcoming)
+    return not found
 
 
 def _strained(reference: Atoms, mode: int, amount: float) -> Atoms:
@@ -244,15 +196,14 @@ def _strained(reference: Atoms, mode: int, amount: float) -> Atoms:
 def _stress(atoms: Atoms, calculator: BaseCalculator, clamped: bool, fmax: float) -> dict[str, object]:
     converged = True
     if not clamped:
-        relaxed = run_relaxation(atoms, calculator, RelaxSettings(fmax=fmax))
+        relaxed = relax(atoms, calculator, fmax=fmax)
         atoms, converged = relaxed.atoms, relaxed.converged
     stress = np.asarray(calculator.get_stress(atoms))
     return {"stress": stress if stress.shape == (6,) else full_3x3_to_voigt_6_stress(stress), "converged": converged}
 
 
-def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray, notes: list[str]) -> ElasticResult:
-    converged = not notes
-    notes = list(notes)
+def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray) -> dict[str, Any]:
+    """Fit the stiffness; the fields of :class:`ElasticResult` that follow from it."""
     reference_stress = first["stress"] / units.GPa
     fitted, residual = fit_slopes(strains, stresses, reference_stress)
     symmetry = crystal_symmetry(reference, SYMPREC)
@@ -261,26 +212,24 @@ def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray
     eigenvalues = kelvin_moduli(stiffness)
     stable = bool(eigenvalues[0] > 0)
     if residual.max() > LARGEST_RESIDUAL:
-        notes.append(f"stresses scatter about the fit by up to {100 * residual.max():.1f} %: try another --max-strain")
+        warn(f"stresses scatter about the fit by up to {100 * residual.max():.1f} %: try another --max-strain")
     if deviation > LARGEST_DEVIATION:
-        notes.append(f"fitted constants deviate from the symmetry {symmetry.space_group} by {100 * deviation:.1f} %")
+        warn(f"fitted constants deviate from the symmetry {symmetry.space_group} by {100 * deviation:.1f} %")
     if not stable:
-        notes.append(f"mechanically unstable (Born): lowest eigenvalue of the stiffness {eigenvalues[0]:.2f} GPa")
-    return ElasticResult(
-        stiffness=stiffness,
-        stiffness_standard=rotate_stiffness(stiffness, symmetry.to_standard),
-        stiffness_fitted=fitted,
-        symmetry_deviation=deviation,
-        residual=residual,
-        kelvin_moduli=eigenvalues,
-        stable=stable,
-        moduli=elastic_moduli(stiffness) if stable else None,
-        space_group=symmetry.space_group,
-        reference=reference,
-        reference_stress=reference_stress,
-        reference_max_force=float(first["max_force"]),
-        strains=strains,
-        stresses=stresses,
-        warnings=tuple(notes),
-        converged=converged,
-    )
+        warn(f"mechanically unstable (Born): lowest eigenvalue of the stiffness {eigenvalues[0]:.2f} GPa")
+    return {
+        "stiffness": stiffness,
+        "stiffness_standard": rotate_stiffness(stiffness, symmetry.to_standard),
+        "stiffness_fitted": fitted,
+        "symmetry_deviation": deviation,
+        "residual": residual,
+        "kelvin_moduli": eigenvalues,
+        "stable": stable,
+        "moduli": elastic_moduli(stiffness) if stable else None,
+        "space_group": symmetry.space_group,
+        "reference": reference,
+        "reference_stress": reference_stress,
+        "reference_max_force": float(first["max_force"]),
+        "strains": strains,
+        "stresses": stresses,
+    }

@@ -1,5 +1,11 @@
-"""Energy against volume, and what an equation of state makes of it."""
+"""Energy against volume, and what an equation of state makes of it.
 
-from equical.workflows.eos.run import EosResult, eos
+``run`` scans the volumes as ``settings`` say, ``fit`` makes an equation of state of them, ``files`` and ``plots`` keep
+the ``result``.
+"""
 
-__all__ = ["EosResult", "eos"]
+from equical.workflows.eos.result import EosResult
+from equical.workflows.eos.run import eos
+from equical.workflows.eos.settings import EosSettings
+
+__all__ = ["EosResult", "EosSettings", "eos"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equical.workflows.common.output import atomic_path
+from equical.files import atomic_path
 
 if TYPE_CHECKING:
-    from equical.workflows.eos.run import EosResult
+    from equical.workflows.eos.result import EosResult
 
 __all__ = ["plot_eos"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equical.workflows.common.output import atomic_path
+from equical.files import atomic_path
 from equical.workflows.md.analysis import Diffusion, RadialDistribution, Spectrum
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from equical.errors import InputError
-from equical.workflows.common.output import atomic_path, parameters_of, provenance
+from equical.files import atomic_path
+from equical.workflows.common.provenance import parameters_of, provenance
 from equical.workflows.md.ensembles import Propagator
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.snapshot import Snapshot

@@ -11,7 +11,8 @@ from ase import Atoms, units
 from ase.io import iread
 from numpy.typing import NDArray
 
-from equical.workflows.common.output import atomic_path, write_json, write_structures
+from equical.files import atomic_path, write_json
+from equical.workflows.common.frames import write_structures
 from equical.workflows.md.analysis import (
     Diffusion,
     RadialDistribution,

@@ -11,7 +11,10 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from equical.errors import InputError
-from equical.workflows.common.output import open_output, provenance, removed_if_empty, resolve_calculator, snapshot
+from equical.workflows.common.frames import snapshot
+from equical.workflows.common.inputs import resolve_calculator
+from equical.workflows.common.output import open_output, removed_if_empty
+from equical.workflows.common.provenance import provenance
 from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.md.restart import origin_of
 from equical.workflows.md.result import FILES, MDResult, summarise, write_result

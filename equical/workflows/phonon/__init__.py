@@ -1,5 +1,11 @@
-"""Harmonic phonons of a crystal from finite displacements."""
+"""Harmonic phonons of a crystal from finite displacements.
 
-from equical.workflows.phonon.run import PhononResult, phonon
+``run`` displaces atoms as ``settings`` say, ``forces`` makes force constants of what comes back, ``modes`` bands,
+densities and thermal properties of these; ``files`` and ``plots`` keep the ``result``.
+"""
 
-__all__ = ["PhononResult", "phonon"]
+from equical.workflows.phonon.result import PhononResult
+from equical.workflows.phonon.run import phonon
+from equical.workflows.phonon.settings import PhononSettings
+
+__all__ = ["PhononResult", "PhononSettings", "phonon"]

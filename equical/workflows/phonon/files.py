@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from phonopy.file_IO import write_force_constants_to_hdf5
 
-from equical.workflows.common.output import atomic_path, provenance, write_json, write_structures
+from equical.files import atomic_path
+from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.frames import write_structures
 from equical.workflows.phonon.plots import plot_bands_and_dos, plot_thermal
+from equical.workflows.phonon.result import PhononResult
 
 if TYPE_CHECKING:
-    from ase.calculators.calculator import BaseCalculator
     from phonopy import Phonopy
 
-    from equical.workflows.phonon.run import PhononResult
+__all__ = ["PHONON_FILES", "write_phonon"]
 
-__all__ = ["FILES", "write_phonon"]
-
-FILES = (
+PHONON_FILES = (
     "forces/*.npz", "structure.extxyz", "thermal.csv", "bands_dos.png", "thermal.png", "phonopy.yaml",
     "force_constants.hdf5", "band.yaml", "total_dos.dat", "thermal_properties.yaml",
 )  # fmt: skip
 """What a run leaves in its folder."""
 
-UNITS = {
-    "max_force": "eV/Å", "residual_force": "eV/Å", "supercell_width": "Å", "displacement": "Å",
-    "sum_rule_violation": "eV/Å²", "max_frequency": "THz", "min_frequency": "THz", "frequency": "THz",
-    "q": "basis of the primitive cell's reciprocal vectors", "temperatures": "K", "free_energy": "eV per atom",
-    "entropy": "J/K per mole of atoms", "heat_capacity": "J/K per mole of atoms", "zero_point_energy": "eV per atom",
-    "wall_time_s": "s",
-}  # fmt: skip
 
-
-def write_phonon(
-    folder: Path, result: PhononResult, displacement: float, calculator: BaseCalculator, seconds: float
-) -> None:
-    """Write the files that :func:`equical.workflows.phonon.run.phonon` lists; ``seconds`` is the time it took."""
+def write_phonon(folder: RunFolder, result: PhononResult) -> None:
+    """Write the files that :func:`equical.phonon` lists."""
     write_structures(folder / "structure.extxyz", result.structure)
     _write_phonopy_files(folder, result.phonopy)
     thermal = result.thermal
@@ -55,29 +43,9 @@ def write_phonon(
         table.writerows(np.column_stack(list(columns.values())).tolist())
     plot_bands_and_dos(result, folder / "bands_dos.png")
     plot_thermal(result, folder / "thermal.png")
-    all_bands = np.concatenate(result.band_frequencies)
-    head = {
-        "converged": result.converged,
-        "warnings": result.warnings,
-        "stable": not result.imaginary_modes,
-        "imaginary_modes": [asdict(mode) for mode in result.imaginary_modes],
-        "min_frequency": all_bands.min(),
-        "max_frequency": all_bands.max(),
-        "max_force": result.max_force,
-        "residual_force": result.force_constants.residual_force,
-        "sum_rule_violation": result.force_constants.sum_rule_violation,
-        "supercell": result.supercell,
-        "supercell_width": result.supercell_width,
-        "displacement": displacement,
-        "num_displacements": result.num_displacements,
-        "num_reused": result.num_reused,
-        "space_group": result.space_group,
-        "wall_time_s": seconds,
-    }
-    write_json(folder / "result.json", head | asdict(thermal) | provenance(calculator) | {"units": UNITS})
 
 
-def _write_phonopy_files(folder: Path, phonopy: Phonopy) -> None:
+def _write_phonopy_files(folder: RunFolder, phonopy: Phonopy) -> None:
     """Write everything that phonopy's own tools go on from."""
     with atomic_path(folder / "phonopy.yaml") as path:
         phonopy.save(path, settings={"force_sets": True, "displacements": True, "force_constants": True})

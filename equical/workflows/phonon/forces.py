@@ -10,15 +10,17 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
-from phonopy.structure.cells import guess_primitive_matrix
-from tqdm import tqdm
+from phonopy.structure.cells import get_primitive_matrix_by_centring, guess_primitive_matrix
+from spglib import SpglibDataset, get_symmetry_dataset
 
 from equical.errors import InputError
 from equical.neighbors.cells import heights
 from equical.workflows.common.crystal import largest_force
 from equical.workflows.common.evaluations import Evaluations
+from equical.workflows.common.progress import progress_bar
 
 __all__ = ["ForceConstants", "displaced_supercells", "make_force_constants", "repeats_for_length"]
+__all__ += ["symmetry_dataset"]
 
 
 @dataclass(frozen=True)
@@ -46,23 +48,53 @@ def repeats_for_length(cell: NDArray[np.float64], min_length: float) -> tuple[in
 def displaced_supercells(
     crystal: Atoms, supercell: tuple[int, int, int], displacement: float, symprec: float
 ) -> Phonopy:
-    """Set up phonopy with the symmetry-inequivalent displacements of ``displacement`` Å."""
+    """Set up phonopy with the symmetry-inequivalent displacements of ``displacement`` Å.
+
+    Isotopes of an element are different kinds of atoms, which no symmetry operation may exchange. Phonopy knows kinds
+    by their element alone, so where there are isotopes it is given the primitive cell and told to use no symmetry.
+    """
+    isotopes = len(set(_kinds(crystal))) > len(set(crystal.numbers.tolist()))
     cell = PhonopyAtoms(
         numbers=crystal.numbers,
         cell=crystal.cell[:],
         scaled_positions=crystal.get_scaled_positions(wrap=False),
         masses=crystal.get_masses(),
     )
-    primitive = guess_primitive_matrix(cell, symprec=symprec)
+    primitive = (
+        _primitive_matrix(crystal, kinds, symprec) if isotopes else guess_primitive_matrix(cell, symprec=symprec)
+    )
     with warnings.catch_warnings():  # of a supercell of lower symmetry, which the caller tells in its own words
         warnings.filterwarnings("ignore", message="Warning: Point group symmetries")
-        phonopy = Phonopy(cell, np.diag(supercell), primitive_matrix=primitive, symprec=symprec)
+        phonopy = Phonopy(
+            cell, np.diag(supercell), primitive_matrix=primitive, symprec=symprec, is_symmetry=not isotopes
+        )
     phonopy.generate_displacements(distance=displacement)
     return phonopy
 
 
+def _kinds(crystal: Atoms) -> list[int]:
+    """A number for each atom, the same for atoms of one element and one mass."""
+    known: dict[tuple[int, float], int] = {}
+    pairs = zip(crystal.numbers.tolist(), crystal.get_masses().round(6).tolist(), strict=True)
+    return [known.setdefault(pair, len(known) + 1) for pair in pairs]
+
+
+def symmetry_dataset(crystal: Atoms, symprec: float) -> SpglibDataset | None:
+    """What spglib finds out about a crystal whose isotopes are different kinds of atoms; None if nothing."""
+    return get_symmetry_dataset((crystal.cell[:], crystal.get_scaled_positions(), _kinds(crystal)), symprec=symprec)
+
+
+def _primitive_matrix(crystal: Atoms, symprec: float) -> NDArray[np.float64]:
+    """``[3, 3]`` primitive lattice vectors as columns in the basis of the crystal's, as phonopy wants them."""
+    dataset = symmetry_dataset(crystal, symprec)
+    if dataset is None:
+        return np.eye(3)
+    centring = get_primitive_matrix_by_centring(dataset.international[0])
+    return np.linalg.inv(dataset.transformation_matrix) @ centring
+
+
 def make_force_constants(
-    phonopy: Phonopy, calculator: BaseCalculator, store: Evaluations, quiet: bool
+    phonopy: Phonopy, calculator: BaseCalculator, store: Evaluations, progress: bool
 ) -> ForceConstants:
     """Calculate the forces that are not in ``store`` yet, and make force constants that obey the acoustic sum rule.
 
@@ -71,7 +103,7 @@ def make_force_constants(
     """
 
     def forces(name: str, cell: PhonopyAtoms) -> NDArray[np.float64]:
-        atoms = Atoms(cell.symbols, cell=cell.cell, scaled_positions=cell.scaled_positions, pbc=True)
+        atoms = Atoms(cell.numbers, cell=cell.cell, scaled_positions=cell.scaled_positions, pbc=True)
         found = store.get(name, atoms, lambda a: {"forces": calculator.get_forces(a)})["forces"]
         if not np.isfinite(found).all():
             raise InputError(f"the calculator returned forces that are not numbers for supercell {name}")
@@ -79,8 +111,8 @@ def make_force_constants(
 
     at_rest = forces("at-rest", phonopy.supercell)
     displaced = phonopy.supercells_with_displacements
-    progress = tqdm(displaced, desc=f"displacements of {len(at_rest)} atoms", unit="cell", disable=quiet or None)
-    phonopy.forces = [forces(f"{i:04d}", cell) - at_rest for i, cell in enumerate(progress, start=1)]
+    cells = progress_bar(displaced, f"displacements of {len(at_rest)} atoms", "cells", show=progress)
+    phonopy.forces = [forces(f"{i:04d}", cell) - at_rest for i, cell in enumerate(cells, start=1)]
     phonopy.produce_force_constants(calculate_full_force_constants=False)
     raw = phonopy.force_constants
     violation, largest = float(np.abs(raw.sum(axis=1)).max()), float(np.abs(raw).max())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equical.workflows.common.output import atomic_path
+from equical.files import atomic_path
 
 if TYPE_CHECKING:
-    from equical.workflows.phonon.run import PhononResult
+    from equical.workflows.phonon.result import PhononResult
 
 __all__ = ["plot_bands_and_dos", "plot_thermal"]
 

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from ase import units
 from numpy.typing import NDArray
 
 from equical.errors import InputError
-from equical.workflows.common.output import snapshot
+from equical.workflows.common.frames import snapshot
+from equical.workflows.common.notes import warn
+from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.vacuum import VACUUM, widest_gap
+from equical.workflows.relax.settings import RelaxSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
     from ase.optimize.optimize import Optimizer
 
-__all__ = [
-    "CellMode",
-    "Moment",
-    "OptimizerName",
-    "RelaxSettings",
-    "descend",
-    "is_converged",
-    "measure",
-    "relaxing_strains",
-]
-
-CellMode = Literal["fixed", "free", "fixed-volume", "fixed-shape"]
-OptimizerName = Literal["fire", "lbfgs", "bfgs"]
+__all__ = ["RelaxStep", "descend", "is_converged", "measure", "relaxing_strains"]
 
 CURVATURE = 20.0
 """eV/Å², first guess of the curvature for the quasi-Newton optimizers: that of a metallic to covalent crystal. ASE's 70
@@ -43,75 +32,28 @@ CELL_SCALE = 1.5
 its own curvature is N · volume per atom · elastic constant, about 12 eV · N. ASE's N makes large cells too soft."""
 
 
-@dataclass(frozen=True)
-class RelaxSettings:
-    """How to relax, and when to stop.
-
-    Attributes:
-        fmax: eV/Å. Largest force allowed on any atom that is free to move.
-        smax: GPa. Largest deviation allowed of any stress component that the cell is free to relax from its target,
-            minus ``pressure``. The stress is that of the whole cell, so the vacuum of a slab dilutes it.
-        steps: give up after this many steps.
-        cell: ``"fixed"``; ``"free"`` for shape and volume; ``"fixed-volume"`` for the shape at constant volume;
-            ``"fixed-shape"`` for the volume at constant shape. In a slab only in-plane vectors relax.
-        pressure: GPa, hydrostatic, positive when it compresses.
-        symmetry: keep the space group found at the start (to within 0.01 Å; the start is symmetrised to it first).
-        optimizer: ``"lbfgs"`` (few steps), ``"bfgs"`` (fewer for small, stiff cells), ``"fire"`` (robust far from
-            the minimum).
-
-    Raises:
-        InputError: a value out of range, or a combination without meaning.
-    """
-
-    fmax: float = 0.01
-    smax: float = 0.02
-    steps: int = 500
-    cell: CellMode = "fixed"
-    pressure: float = 0.0
-    symmetry: bool = False
-    optimizer: OptimizerName = "lbfgs"
-
-    def __post_init__(self) -> None:
-        for name in ("fmax", "smax"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise InputError(f"{name} must be a positive number, got {getattr(self, name)}")
-        if self.steps < 0:
-            raise InputError(f"steps must not be negative, got {self.steps}")
-        for name, choices in (("cell", get_args(CellMode)), ("optimizer", get_args(OptimizerName))):
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        if not np.isfinite(self.pressure):
-            raise InputError(f"pressure must be a finite number, got {self.pressure}")
-        if self.pressure and self.cell in ("fixed", "fixed-volume"):
-            raise InputError(
-                "a pressure needs a cell whose volume may change: relax the cell too (--cell), or leave it out"
-            )
-
-
 def descend(
-    moving: Atoms, history: list[Moment], settings: RelaxSettings, mask: NDArray[np.bool_] | None, quiet: bool
+    moving: Atoms, history: list[RelaxStep], settings: RelaxSettings, mask: NDArray[np.bool_] | None, progress: bool
 ) -> Iterator[Atoms]:
     """Yield the structure at the start and after each step until it has converged; ``history`` grows with it."""
-    from tqdm import tqdm
-
     optimizer = _make_optimizer(moving, settings, mask)
     label = moving.get_chemical_formula()
-    with tqdm(desc=label, unit=" steps", disable=True if quiet else None, leave=False) as progress:
+    with progress_bar(None, label, "steps", show=progress, leave=False) as bar:
         for _ in optimizer.irun(fmax=0.0, steps=max(0, settings.steps - len(history))):
             history.append(measure(moving, settings, mask))
-            progress.set_postfix_str(str(history[-1]), refresh=False)
-            progress.update(len(history) - 1 - progress.n)
+            bar.set_postfix_str(str(history[-1]), refresh=False)
+            bar.update(len(history) - 1 - bar.n)
             yield snapshot(moving)
             if is_converged(history[-1], settings):
                 return
 
 
-def is_converged(now: Moment, settings: RelaxSettings) -> bool:
+def is_converged(now: RelaxStep, settings: RelaxSettings) -> bool:
     return now.max_force <= settings.fmax and (settings.cell == "fixed" or now.max_stress <= settings.smax)
 
 
-class Moment(NamedTuple):
-    """What one step has come to: eV, eV, eV/Å with constraints applied, GPa (NaN for a fixed cell)."""
+class RelaxStep(NamedTuple):
+    """A structure after a step: eV, eV, eV/Å with constraints applied, GPa (NaN for a fixed cell)."""
 
     energy: float
     enthalpy: float
@@ -123,7 +65,7 @@ class Moment(NamedTuple):
         return f"E {self.energy:.4f} eV, force {self.max_force:.4f} eV/Å{stress}"
 
 
-def measure(atoms: Atoms, settings: RelaxSettings, mask: NDArray[np.bool_] | None) -> Moment:
+def measure(atoms: Atoms, settings: RelaxSettings, mask: NDArray[np.bool_] | None) -> RelaxStep:
     """Energy, largest force, and largest component of the stress that should vanish."""
     forces, energy, stress = atoms.get_forces(), float(atoms.get_potential_energy()), np.zeros((3, 3))
     if mask is not None:
@@ -140,7 +82,7 @@ def measure(atoms: Atoms, settings: RelaxSettings, mask: NDArray[np.bool_] | Non
         stress = stress - mean
     max_stress = np.nan if mask is None else float(np.abs(stress[mask]).max())
     enthalpy = energy + settings.pressure * units.GPa * atoms.cell.volume
-    return Moment(energy, enthalpy, float(np.linalg.norm(forces, axis=1).max()), max_stress)
+    return RelaxStep(energy, enthalpy, float(np.linalg.norm(forces, axis=1).max()), max_stress)
 
 
 def relaxing_strains(atoms: Atoms, settings: RelaxSettings, calculator: BaseCalculator) -> NDArray[np.bool_] | None:
@@ -160,10 +102,9 @@ def relaxing_strains(atoms: Atoms, settings: RelaxSettings, calculator: BaseCalc
         )
     if atoms.pbc.all():
         if gap > VACUUM:
-            warnings.warn(
+            warn(
                 f"the {gap:.1f} Å without atoms along cell vector {axis} relax with the cell, and may close; for a "
-                "slab make the structure non-periodic along it",
-                stacklevel=2,
+                "slab make the structure non-periodic along it"
             )
         return np.ones((3, 3), dtype=bool)
     if settings.cell != "free":

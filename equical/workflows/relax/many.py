@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from operator import not_
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equical.errors import InputError
+from equical.workflows.common.deprecated import formerly
+from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.frames import write_structures
 from equical.workflows.common.inputs import resolve_calculator
-from equical.workflows.common.output import open_output, provenance, write_json, write_structures
-from equical.workflows.relax.record import RELAX_FILES, UNITS, describe
-from equical.workflows.relax.run import RelaxResult, RelaxSettings, run_relaxation
+from equical.workflows.common.notes import noted_warnings
+from equical.workflows.relax.files import RELAX_FILES
+from equical.workflows.relax.result import RelaxFailure, RelaxManyResult, RelaxResult
+from equical.workflows.relax.run import relax
+from equical.workflows.relax.settings import RelaxSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["RelaxFailure", "relax_many", "run_relaxations"]
+__all__ = ["relax_many"]
+
+Report = Callable[[int, RelaxResult | RelaxFailure], None]
 
 
-@dataclass(frozen=True)
-class RelaxFailure:
-    """A structure that could not be relaxed.
-
-    Attributes:
-        structure: its chemical formula.
-        reason: one line.
-    """
-
-    structure: str
-    reason: str
-
-
-Outcome = RelaxResult | RelaxFailure
-
-
+@formerly(quiet=("progress", not_))
 def relax_many(
     images: Sequence[Atoms],
     calculator: BaseCalculator | str | PathLike[str] | None = None,
@@ -46,8 +38,9 @@ def relax_many(
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    quiet: bool = True,
-) -> list[Outcome]:
+    progress: bool = False,
+    report: Report = lambda index, outcome: None,
+) -> RelaxManyResult:
     """Relax structures one after the other.
 
     Args:
@@ -58,7 +51,8 @@ def relax_many(
             ``result.json`` about all; None writes nothing.
         overwrite: accept a folder with earlier results.
         resume: go on with the runs in the folder.
-        quiet: show no progress bars.
+        progress: show progress bars.
+        report: called with the number and the outcome of each structure as soon as it is done.
 
     Returns:
         For each structure, in order, its result or why there is none.
@@ -67,67 +61,46 @@ def relax_many(
         InputError: settings, calculator or output folder are unusable.
         OSError: results cannot be written any more.
     """
-    calculator = resolve_calculator(calculator)
-    folder = None
-    if output is not None:
-        folder = open_output(output, "relax", "many", RELAX_FILES, overwrite=overwrite, resume=resume)
-    return run_relaxations(images, calculator, settings or RelaxSettings(), folder, resume=resume, quiet=quiet)
-
-
-def run_relaxations(
-    images: Sequence[Atoms],
-    calculator: BaseCalculator,
-    settings: RelaxSettings,
-    folder: Path | None = None,
-    *,
-    resume: bool = False,
-    quiet: bool = True,
-    report: Callable[[int, Outcome], None] = lambda index, outcome: None,
-) -> list[Outcome]:
-    """:func:`relax_many` with its output folder already open; ``report`` is called after each structure."""
     began = time.perf_counter()
-    outcomes = []
-    names = [f"{index:0{len(str(len(images) - 1))}d}" for index in range(len(images))]
-    for index, atoms in enumerate(images):
-        own = None
-        if folder is not None:
-            own = folder / names[index]
-            own.mkdir(exist_ok=True)
-        outcome = _attempt(atoms, calculator, settings, own, resume, quiet)
-        report(index, outcome)
-        outcomes.append(outcome)
-    if folder is not None:
-        results = [outcome for outcome in outcomes if isinstance(outcome, RelaxResult)]
-        if results:
-            write_structures(folder / "relaxed.extxyz", [result.atoms for result in results])
-        converged = [result.converged for result in results]
-        summary = {
-            "converged": len(converged) == len(outcomes) and all(converged),
-            "num_structures": len(outcomes),
-            "num_converged": sum(converged),
-            "num_failed": len(outcomes) - len(results),
-            "structures": [{"folder": name} | _summary(one) for name, one in zip(names, outcomes, strict=True)],
-            "wall_time_s": time.perf_counter() - began,
-            "units": UNITS,
-        }
-        write_json(folder / "result.json", summary | provenance(calculator))
-    return outcomes
+    calculator, settings = resolve_calculator(calculator), settings or RelaxSettings()
+    with RunFolder(output, RELAX_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
+        folder.begin("relax", settings, calculator, None)
+        width = len(str(len(images) - 1))
+        outcomes = []
+        for index, atoms in enumerate(images):
+            own = folder / f"{index:0{width}d}" if folder else None
+            outcome = _attempt(atoms, calculator, settings, own, resume, progress)
+            report(index, outcome)
+            outcomes.append(outcome)
+        relaxed = [outcome for outcome in outcomes if isinstance(outcome, RelaxResult)]
+        result = RelaxManyResult(
+            outcomes=tuple(outcomes),
+            converged=len(relaxed) == len(outcomes) and all(one.converged for one in relaxed),
+            warnings=tuple(noted),
+            wall_time=time.perf_counter() - began,
+            output=folder.path,
+        )
+        if folder:
+            if relaxed:
+                write_structures(folder / "relaxed.extxyz", [one.atoms for one in relaxed])
+            folder.finish(result, calculator)
+    return result
 
 
 def _attempt(
-    atoms: Atoms, calculator: BaseCalculator, settings: RelaxSettings, folder: Path | None, resume: bool, quiet: bool
-) -> Outcome:
+    atoms: Atoms,
+    calculator: BaseCalculator,
+    settings: RelaxSettings,
+    output: Path | None,
+    resume: bool,
+    progress: bool,
+) -> RelaxResult | RelaxFailure:
+    again = resume and output is not None and output.exists()
     try:
-        return run_relaxation(atoms, calculator, settings, folder, resume=resume, quiet=quiet)
+        return relax(atoms, calculator, **vars(settings), output=output, resume=again, progress=progress)
     except OSError:
         raise  # a full disk is no fault of this structure
     except Exception as error:  # calculators and optimizers raise what they like, and the next structure may be fine
         message = " ".join(str(error).split())
         reason = message if isinstance(error, InputError) else f"{type(error).__name__}: {message}"
         return RelaxFailure(atoms.get_chemical_formula(), reason)
-
-
-def _summary(outcome: Outcome) -> dict[str, object]:
-    if isinstance(outcome, RelaxFailure):
-        return {"structure": outcome.structure, "converged": False, "error": outcome.reason}
-    return describe(outcome)

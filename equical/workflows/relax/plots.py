@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equical.workflows.common.output import atomic_path
+from equical.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from equical.workflows.relax.run import RelaxResult
+    from equical.workflows.relax.result import RelaxResult
 
 __all__ = ["plot_relaxation"]
 

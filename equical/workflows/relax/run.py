@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from operator import not_
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,79 +17,24 @@ from numpy.typing import NDArray
 
 from equical.errors import InputError
 from equical.workflows.common.crystal import require_total_energy
+from equical.workflows.common.deprecated import formerly
+from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, resolve_calculator
-from equical.workflows.common.output import open_output, removed_if_empty
+from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.spacegroup import SYMPREC, space_group
-from equical.workflows.relax.descent import (
-    CellMode,
-    Moment,
-    OptimizerName,
-    RelaxSettings,
-    descend,
-    is_converged,
-    measure,
-    relaxing_strains,
-)
-from equical.workflows.relax.record import RELAX_FILES, RelaxRecord
+from equical.workflows.relax.descent import RelaxStep, descend, is_converged, measure, relaxing_strains
+from equical.workflows.relax.files import RELAX_FILES, Trajectory, write_relaxation
+from equical.workflows.relax.result import RelaxResult
+from equical.workflows.relax.settings import CellMode, OptimizerName, RelaxSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["RelaxResult", "RelaxSettings", "relax", "run_relaxation"]
+__all__ = ["relax"]
 
 
-@dataclass(frozen=True)
-class RelaxResult:
-    """Outcome of one relaxation.
-
-    Attributes:
-        atoms: the final structure with its energy and forces (and stress where the cell was relaxed) attached.
-        converged: whether forces, and stress where the cell was relaxed, fell below their thresholds.
-        steps: optimizer steps taken, those before a resumed run included.
-        energies: ``[steps + 1]`` eV, before the first and after each step.
-        enthalpies: ``[steps + 1]`` eV, energy + pressure · volume: what is minimised.
-        max_forces: ``[steps + 1]`` eV/Å, largest force on an atom, constraints applied.
-        max_stresses: ``[steps + 1]`` GPa, largest deviation of the stress from its target; None for a fixed cell.
-        space_group_before: symbol and number found at the start; None unless periodic in three directions.
-        space_group_after: the same at the end.
-        settings: how it was relaxed.
-        wall_time: s, of this run alone.
-        output: the folder with the files, or None.
-    """
-
-    atoms: Atoms
-    converged: bool
-    energies: NDArray[np.float64]
-    enthalpies: NDArray[np.float64]
-    max_forces: NDArray[np.float64]
-    max_stresses: NDArray[np.float64] | None
-    space_group_before: str | None
-    space_group_after: str | None
-    settings: RelaxSettings
-    wall_time: float
-    output: Path | None = None
-
-    @property
-    def steps(self) -> int:
-        return len(self.energies) - 1
-
-    @property
-    def energy(self) -> float:
-        """eV, of the final structure."""
-        return float(self.energies[-1])
-
-    @property
-    def max_force(self) -> float:
-        """eV/Å, largest force left."""
-        return float(self.max_forces[-1])
-
-    @property
-    def max_stress(self) -> float | None:
-        """GPa, largest deviation of the stress from its target that is left; None for a fixed cell."""
-        return None if self.max_stresses is None else float(self.max_stresses[-1])
-
-
+@formerly(quiet=("progress", not_))
 def relax(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,
@@ -105,7 +49,7 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    quiet: bool = True,
+    progress: bool = False,
 ) -> RelaxResult:
     """Relax one structure.
 
@@ -126,7 +70,7 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
             nothing.
         overwrite: accept a folder with earlier results.
         resume: go on from the last structure in the folder's trajectory; the optimizer's memory starts afresh.
-        quiet: show no progress bar.
+        progress: show a progress bar.
 
     Raises:
         InputError: structure, settings or output folder are unusable, or the forces stop being finite numbers.
@@ -137,53 +81,42 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     >>> result.converged, float(result.atoms.cell.volume.round(1))
     (True, 11.6)
     """
-    settings = RelaxSettings(fmax, smax, steps, cell, pressure, symmetry, optimizer)
-    calculator = resolve_calculator(calculator, atoms)
-    folder = None
-    if output is not None:
-        folder = open_output(
-            output, "relax", atoms.get_chemical_formula(), RELAX_FILES, overwrite=overwrite, resume=resume
-        )
-    return run_relaxation(atoms, calculator, settings, folder, resume=resume, quiet=quiet)
-
-
-def run_relaxation(
-    atoms: Atoms,
-    calculator: BaseCalculator,
-    settings: RelaxSettings,
-    folder: Path | None = None,
-    *,
-    resume: bool = False,
-    quiet: bool = True,
-) -> RelaxResult:
-    """:func:`relax` with its settings in one object and its output folder already open."""
     began = time.perf_counter()
-    with removed_if_empty(folder):
+    settings = RelaxSettings(fmax, smax, steps, cell, pressure, symmetry, optimizer)
+    with RunFolder(output, RELAX_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
         check_structure(atoms)
+        calculator = resolve_calculator(calculator, atoms)
         if settings.cell != "fixed":
             require_total_energy(calculator, "a relaxation of the cell")
         mask = relaxing_strains(atoms, settings, calculator)
         start = _with_symmetry(atoms, settings.cell == "fixed") if settings.symmetry else atoms.copy()
-        record = RelaxRecord(folder, start, settings, calculator, resume=resume)
-        moving, history = _take_up(record.earlier, start, settings, mask)
+        if not resume:  # whatever the calculator refuses, it refuses before anything is written or removed
+            start.calc = calculator
+            measure(start, settings, mask)
+        folder.begin("relax", settings, calculator, start)
+        trajectory = Trajectory(folder, len(start))
+        moving, history = _take_up(trajectory.earlier, start, settings, mask)
         moving.calc = calculator
-        for image in descend(moving, history, settings, mask, quiet):
+        for image in descend(moving, history, settings, mask, progress):
             image.set_constraint(atoms.constraints)
-            record.add(image, len(history) - 1)
-    result = RelaxResult(
-        atoms=image,
-        converged=is_converged(history[-1], settings),
-        energies=np.array([moment.energy for moment in history]),
-        enthalpies=np.array([moment.enthalpy for moment in history]),
-        max_forces=np.array([moment.max_force for moment in history]),
-        max_stresses=None if mask is None else np.array([moment.max_stress for moment in history]),
-        space_group_before=space_group(atoms),
-        space_group_after=space_group(image),
-        settings=settings,
-        wall_time=time.perf_counter() - began,
-        output=folder,
-    )
-    record.finish(result)
+            trajectory.add(image, len(history) - 1)
+        result = RelaxResult(
+            atoms=image,
+            converged=is_converged(history[-1], settings),
+            energies=np.array([step.energy for step in history]),
+            enthalpies=np.array([step.enthalpy for step in history]),
+            max_forces=np.array([step.max_force for step in history]),
+            max_stresses=None if mask is None else np.array([step.max_stress for step in history]),
+            space_group_before=space_group(atoms),
+            space_group_after=space_group(image),
+            settings=settings,
+            warnings=tuple(noted),
+            wall_time=time.perf_counter() - began,
+            output=folder.path,
+        )
+        if folder:
+            write_relaxation(folder, result)
+            folder.finish(result, calculator)
     return result
 
 
@@ -204,7 +137,7 @@ def _with_symmetry(atoms: Atoms, keep_cell: bool) -> Atoms:
 
 def _take_up(
     earlier: Sequence[Atoms], start: Atoms, settings: RelaxSettings, mask: NDArray[np.bool_] | None
-) -> tuple[Atoms, list[Moment]]:
+) -> tuple[Atoms, list[RelaxStep]]:
     """The structure to move, and what was measured before it; ``earlier`` ends with where a run has stopped."""
     if not earlier:
         return start, []

@@ -1,5 +1,7 @@
 """Results kept on disk are read back to the last bit where everything is the same, and only there."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -8,6 +10,16 @@ from ase.calculators.lj import LennardJones
 
 from equical.errors import InputError
 from equical.workflows.common.evaluations import Evaluations
+from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.settings import Settings
+
+
+@contextmanager
+def opened(folder, calculator=None, settings=None, resume=False):
+    """Evaluations of a run that has begun."""
+    with RunFolder(folder, ["*.npz"], resume=resume, overwrite=folder is not None and not resume) as run:
+        run.begin("work", Settings(), EMT(), None)
+        yield Evaluations(run, "points", calculator or EMT(), settings or {})
 
 
 class Work:
@@ -29,8 +41,8 @@ def copper():
 def test_a_result_is_calculated_once_and_read_back_to_the_last_bit(copper, tmp_path):
     work = Work()
     for _ in range(2):
-        store = Evaluations(tmp_path / "points", EMT(), {"fmax": 0.1}, resume=True)
-        found = store.get("0001", copper, work)
+        with opened(tmp_path, settings={"fmax": 0.1}, resume=True) as store:
+            found = store.get("0001", copper, work)
     assert (work.count, store.reused) == (1, 1)
     np.testing.assert_array_equal(found["forces"], copper.positions / 3)
     assert found["energy"] == -1 / 3 and found["converged"]
@@ -40,17 +52,20 @@ def test_a_result_is_calculated_once_and_read_back_to_the_last_bit(copper, tmp_p
 def test_nothing_is_read_unless_resumed_and_nothing_written_without_a_folder(copper, tmp_path):
     work = Work()
     for folder in (tmp_path, tmp_path, None, None):
-        Evaluations(folder, EMT(), {}).get("0001", copper, work)
+        with opened(folder) as store:
+            store.get("0001", copper, work)
     assert work.count == 4
 
 
 def test_half_a_file_is_calculated_again(copper, tmp_path):
     work = Work()
-    Evaluations(tmp_path, EMT(), {}).get("0001", copper, work)
-    path = tmp_path / "0001.npz"
+    with opened(tmp_path) as store:
+        store.get("0001", copper, work)
+    path = tmp_path / "points" / "0001.npz"
     for content in (b"", path.read_bytes()[:100], b"no archive"):
         path.write_bytes(content)
-        Evaluations(tmp_path, EMT(), {}, resume=True).get("0001", copper, work)
+        with opened(tmp_path, resume=True) as store:
+            store.get("0001", copper, work)
     assert work.count == 4
 
 
@@ -82,9 +97,12 @@ class Another(LennardJones):
     ],
 )
 def test_results_of_something_else_are_refused(change, calculator, settings, copper, tmp_path):
-    Evaluations(tmp_path, LennardJones(), {"fmax": 0.1}).get("0001", copper, Work())
-    store = Evaluations(tmp_path, calculator, settings, resume=True)
-    with pytest.raises(InputError, match=r"0001\.npz belongs to another structure, model or setting"):
+    with opened(tmp_path, LennardJones(), {"fmax": 0.1}) as store:
+        store.get("0001", copper, Work())
+    with (
+        pytest.raises(InputError, match=r"0001\.npz belongs to another structure, model or setting"),
+        opened(tmp_path, calculator, settings, resume=True) as store,
+    ):
         store.get("0001", change(copper), Work())
 
 
@@ -93,13 +111,20 @@ def test_the_device_does_not_count(copper, tmp_path):
     for device in ("cpu", "cuda:0"):
         calculator = EMT()
         calculator.parameters["device"] = device
-        Evaluations(tmp_path, calculator, {}, resume=True).get("0001", copper, work)
+        with opened(tmp_path, calculator, resume=True) as store:
+            store.get("0001", copper, work)
     assert work.count == 1
 
 
-def test_a_refusal_leaves_nothing_behind(copper, tmp_path):
-    store = Evaluations(tmp_path / "points", EMT(), {})
-    with pytest.raises(InputError, match="no"), store.forgotten_if_refused():
-        store.get("0001", copper, Work())
+def test_what_is_calculated_before_the_run_begins_is_written_when_it_has(copper, tmp_path):
+    with RunFolder(tmp_path / "out", ["points/*.npz"]) as run:
+        store = Evaluations(run, "points", EMT())
+        store.get("first", copper, Work())
+        assert not (tmp_path / "out" / "points").exists()
+        run.begin("work", Settings(), EMT(), copper)
+        store.get("second", copper, Work())
+    assert sorted(path.stem for path in (tmp_path / "out" / "points").iterdir()) == ["first", "second"]
+    with pytest.raises(InputError, match="no"), RunFolder(tmp_path / "refused", []) as run:
+        Evaluations(run, "points", EMT()).get("first", copper, Work())
         raise InputError("no")
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "refused").exists()

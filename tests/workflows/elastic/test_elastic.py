@@ -232,7 +232,7 @@ class EnergyAlone(Calculator):
         (bulk("Cu"), EMT(), {"max_strain": 0.5}, "not in the elastic range"),
         (bulk("Cu"), EMT(), {"num_strains": 3}, "even number of at least 4"),
         (bulk("Cu"), EMT(), {"num_strains": 2}, "even number of at least 4"),
-        (bulk("Cu"), EMT(), {"fmax": -1}, "fmax must be positive"),
+        (bulk("Cu"), EMT(), {"fmax": -1}, "fmax must be a positive number"),
     ],
 )
 def test_bad_input(atoms, calculator, settings, message, tmp_path):

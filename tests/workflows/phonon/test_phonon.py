@@ -23,6 +23,7 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 from scipy.spatial.transform import Rotation
 
+from equical import relax
 from equical.errors import InputError
 from equical.neighbors.cells import heights
 from equical.workflows.phonon.forces import repeats_for_length
@@ -265,7 +266,7 @@ def test_resume_refuses_what_does_not_belong(tmp_path):
         (copper_gold(), EMT(asap_cutoff=True), {}),
         (copper_gold(), EMT(), {"displacement": 0.02}),
     ]:
-        with pytest.raises(InputError, match="another structure, model or setting"):
+        with pytest.raises(InputError, match="another structure, model or setting|displacement was 0.01"):
             run(crystal, calculator, **settings)
 
 
@@ -414,3 +415,20 @@ def test_constraints_are_left_out_and_missing_gradients_warned_of():
         pytest.warns(UserWarning, match="poor choice for a phonon calculation: its forces are not the gradient"),
     ):
         phonon(atoms, calculator, supercell=8.0, **FAST)
+
+
+@narrow
+@pytest.mark.filterwarnings("ignore:imaginary modes", "ignore:thermal properties leave out")
+def test_isotopes_are_told_apart_whatever_their_order():
+    """One atom in four of the cubic cell is lighter: no primitive cell may join it with the others."""
+    crystal = relax(bulk("Cu", cubic=True), EMT(), cell="free", fmax=1e-5, smax=1e-3).atoms
+    zero_point = []
+    for masses in ([60.0, 66.0, 66.0, 66.0], [66.0, 66.0, 60.0, 66.0], [60.0] * 4, [66.0] * 4):
+        crystal.set_masses(masses)
+        result = phonon(crystal, EMT(), supercell=(2, 2, 2), **FAST)
+        assert sorted(set(result.phonopy.primitive.masses.tolist())) == sorted(set(masses))
+        zero_point.append(result.thermal.zero_point_energy)
+    mixed, reordered, light, heavy = zero_point
+    assert mixed == pytest.approx(reordered, rel=1e-4)
+    assert heavy < mixed < light
+    assert light / heavy == pytest.approx((66 / 60) ** 0.5, rel=1e-3)

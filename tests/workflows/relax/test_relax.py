@@ -21,8 +21,7 @@ from ase.optimize import BFGS
 
 from equical.errors import InputError
 from equical.workflows.common.inputs import resolve_calculator
-from equical.workflows.relax.many import RelaxFailure, relax_many
-from equical.workflows.relax.run import RelaxSettings, relax
+from equical.workflows.relax import RelaxFailure, RelaxSettings, relax, relax_many
 
 STRAIN = np.array([[1.05, 0.02, 0.00], [0.00, 0.97, 0.01], [0.00, 0.03, 1.04]])
 
@@ -274,7 +273,7 @@ def test_files_tell_the_whole_story(tmp_path, distorted):
     assert data["energy"] == pytest.approx(result.energy)
     assert data["model"] == {"calculator": "EMT"}
     assert data["settings"]["cell"] == "free"
-    numeric = {key for key, value in data.items() if isinstance(value, float | list)}
+    numeric = {key for key, value in data.items() if isinstance(value, float | list)} - {"warnings"}
     assert numeric <= set(data["units"])
     assert "wall_time_s" in data and "torch" in data["versions"]
     relaxed = read(tmp_path / "out" / "relaxed.extxyz")
@@ -292,16 +291,16 @@ def test_killed_run_goes_on_where_it_stopped(tmp_path, distorted, calls):
         "import os, signal, sys\n"
         "from ase.calculators.emt import EMT\n"
         "from ase.io import read\n"
-        "from equical.workflows.relax import record as relax_record\n"
-        "from equical.workflows.relax.run import relax\n"
-        "add = relax_record.RelaxRecord.add\n"
+        "from equical.workflows.relax.files import Trajectory\n"
+        "from equical.workflows.relax import relax\n"
+        "add = Trajectory.add\n"
         "def add_and_die(self, image, step):\n"
         "    add(self, image, step)\n"
         "    if step == 5:\n"
         "        with open(self._folder / 'trajectory.extxyz', 'a') as file:\n"
         "            file.write('4\\nLattice=\"3 0 0 0')\n"  # as if killed while writing
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "relax_record.RelaxRecord.add = add_and_die\n"
+        "Trajectory.add = add_and_die\n"
         "relax(read(sys.argv[1]), EMT(), cell='free', output=sys.argv[2])\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "start.extxyz"), str(tmp_path / "out")]
@@ -393,3 +392,23 @@ def test_one_bad_structure_does_not_stop_the_rest(tmp_path, distorted, calls):
     calls.clear()
     relax_many([distorted, broken, unknown, bulk("Ni")], EMT(), output=tmp_path / "out", resume=True)
     assert len(calls) <= 3  # one look at each of the two that had converged, and one at Fe
+
+
+def test_a_damaged_trajectory_goes_on_from_its_last_whole_frame(tmp_path, distorted):
+    relax(distorted, EMT(), steps=6, output=tmp_path / "out")
+    path = tmp_path / "out" / "trajectory.extxyz"
+    lines = path.read_bytes().split(b"\n")
+    lines[3 * 6 + 3] = b"Cu \xff\xfe nonsense"
+    path.write_bytes(b"\n".join(lines))
+    with pytest.warns(UserWarning, match="damaged after step 2: the run goes on from there"):
+        result = relax(distorted, EMT(), steps=6, output=tmp_path / "out", resume=True)
+    assert (result.steps, len(read(path, ":"))) == (6, 7)
+    assert any("damaged" in line for line in json.loads((tmp_path / "out" / "result.json").read_text())["warnings"])
+
+
+def test_odd_text_in_the_structure_does_no_harm(tmp_path, distorted):
+    distorted.info = {"note": "two\nlines \x0b\u2028", "energy": 3.0, "stress": np.zeros(6), "what": object()}
+    distorted.set_array("forces", np.ones((4, 3)))
+    relax(distorted, EMT(), steps=2, output=tmp_path / "out")
+    assert relax(distorted, EMT(), steps=4, output=tmp_path / "out", resume=True).steps == 4
+    assert len(read(tmp_path / "out" / "trajectory.extxyz", ":")) == 5

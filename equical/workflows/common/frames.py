@@ -1,0 +1,143 @@
+"""Structures in files: whatever a user's ``info`` and ``arrays`` hold, what is written can be read again."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equical.errors import InputError
+from equical.files import atomic_path
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["append_structure", "as_extxyz", "check_writable", "snapshot", "write_structures"]
+
+RESERVED = frozenset({"Lattice", "Properties", "pbc", "cell", "numbers", "positions", "species", "pos", "virial"})
+"""Names that extxyz gives a meaning of its own, beside those of results."""
+
+LINE_BREAKS = re.compile("[\n\r\v\f\x00-\x1f\x7f\x85\u2028\u2029]+")
+"""What ends a line for one reader or another."""
+
+NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+"""Names that every reader takes for one word."""
+
+PLAIN_TEXT = re.compile(r"(?!_JSON)[A-Za-z0-9_.,:+*/()-]+(?: [A-Za-z0-9_.,:+*/()-]+)*", re.ASCII)
+"""Text without marks that mean something to a reader."""
+
+
+def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atoms]) -> None:
+    """Write one or several structures with their results, in the format the name asks for."""
+    from ase import Atoms
+    from ase.io import write
+    from ase.io.formats import filetype
+
+    images = [images] if isinstance(images, Atoms) else images
+    with atomic_path(path) as temporary:
+        write(temporary, [_writable(image) for image in images], format=filetype(path, read=False))
+
+
+def append_structure(path: str | os.PathLike[str], image: Atoms) -> None:
+    """Add a structure to an extxyz file; a kill in the middle leaves an incomplete last frame, and no other harm."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(as_extxyz(image))
+
+
+def as_extxyz(image: Atoms) -> str:
+    """One frame as text: its number of atoms and two lines more."""
+    from ase.io import write
+
+    text = io.StringIO()
+    write(text, _writable(image), format="extxyz")
+    return text.getvalue()
+
+
+def _writable(atoms: Atoms) -> Atoms:
+    """A copy whose ``info`` and ``arrays`` every file can hold: no objects, no names of results, no broken lines.
+
+    Names of results are those of the calculation: a value that an earlier one has left there would be taken for it.
+    """
+    from ase.calculators.calculator import all_properties
+
+    copy = atoms.copy()
+    copy.calc = atoms.calc
+    taken = RESERVED.union(all_properties)
+    one_line = {key: LINE_BREAKS.sub(" ", v).strip() if isinstance(v, str) else v for key, v in atoms.info.items()}
+    copy.info = {k: v for k, v in one_line.items() if isinstance(k, str) and k not in taken and _survives(k, v)}
+    for name in set(copy.arrays) - {"numbers", "positions"}:
+        if name in taken or not NAME.fullmatch(name) or not _is_column(copy.arrays[name]):
+            del copy.arrays[name]
+    return copy
+
+
+def _survives(key: str, value: Any) -> bool:
+    """Whether an entry can be written and is there again when the file is read, with all else that the line holds."""
+    plain = type(value) in (int, float) or (isinstance(value, str) and PLAIN_TEXT.fullmatch(value) is not None)
+    if plain and NAME.fullmatch(key):
+        return True
+    from ase import Atoms
+    from ase.io import read, write
+
+    trial, text = Atoms("H", cell=[1, 2, 3], pbc=[True, False, True], info={key: value}), io.StringIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            write(text, trial, format="extxyz")
+            text.seek(0)
+            again = read(text, format="extxyz")
+    except Exception:  # ASE raises whatever its parsing stumbles over
+        return False
+    lines = text.getvalue().removesuffix("\n").split("\n")
+    whole = len(lines) == 3 and not any(LINE_BREAKS.search(line) for line in lines)
+    return whole and again == trial and list(again.info) == [key]
+
+
+def _is_column(values: np.ndarray) -> bool:
+    """Whether the values of each atom fit into columns of a table."""
+    if values.dtype.kind == "U":
+        return values.ndim == 1 and all(PLAIN_TEXT.fullmatch(text) and " " not in text for text in values.tolist())
+    return values.dtype.kind in "biuf" and values.ndim <= 2 and values.size > 0
+
+
+def check_writable(path: str | os.PathLike[str], count: int = 1) -> Path:
+    """Make sure, before hours of work, that ``count`` structures can be written to ``path`` in the format of its name.
+
+    Raises:
+        InputError: ASE writes no such format, or the folder is missing or not writable.
+    """
+    from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
+    path = Path(path)
+    try:
+        form = ioformats[filetype(path, read=False)]
+    except (UnknownFileTypeError, KeyError):
+        raise InputError(
+            f"ASE knows no file format for {path.name}; try a name ending in .cif, .vasp or .extxyz"
+        ) from None
+    if not form.can_write:
+        raise InputError(f"ASE can read but not write {form.name} ({path.name}); choose another format")
+    if form.single and count > 1:
+        raise InputError(f"{form.name} files hold one structure, and there are {count}; write .extxyz or .traj instead")
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write to {path}: it is a folder, or its folder is missing or read-only")
+    return path
+
+
+def snapshot(atoms: Atoms) -> Atoms:
+    """A copy of ``atoms`` that keeps the standard results already computed for it, and nothing of its calculator."""
+    from ase.calculators.calculator import all_properties
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy = atoms.copy()
+    if atoms.calc is not None and not atoms.calc.calculation_required(atoms, ["energy"]):
+        results = atoms.calc.results
+        known = {name: results[name] for name in all_properties if results.get(name) is not None}
+        copy.calc = SinglePointCalculator(copy, **known)
+    return copy

@@ -1,0 +1,58 @@
+"""What a user should know before trusting a result: said once, kept with the result.
+
+Whatever a workflow has to say goes through :func:`warn`. It reaches the user as a Python warning, which the command
+line prints as one line, and ends up in the ``warnings`` of the result, which ``result.json`` holds.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["WorkflowWarning", "noted_warnings", "warn"]
+
+
+class WorkflowWarning(UserWarning):
+    """A shortcoming of a structure, a model or a run; the result carries it too."""
+
+
+_noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
+
+
+def warn(message: str) -> None:
+    """Tell the user, and note it for the result of the run that goes on; the same message is told once in a run."""
+    noted = _noted.get()
+    if noted is not None:
+        if message in noted:
+            return
+        noted.append(message)
+    warnings.warn(message, WorkflowWarning, stacklevel=_frames_within())
+
+
+@contextmanager
+def noted_warnings() -> Iterator[list[str]]:
+    """The warnings given within the block; they are also noted for the run that this one is part of."""
+    noted: list[str] = []
+    token = _noted.set(noted)
+    try:
+        yield noted
+    finally:
+        _noted.reset(token)
+        outer = _noted.get()
+        if outer is not None:
+            outer.extend(message for message in noted if message not in outer)
+
+
+def _frames_within() -> int:
+    """How far up the caller of the package is, whose line a warning is about."""
+    frame, level = sys._getframe(2), 2
+    while frame.f_back is not None and _is_within(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_within(module: str) -> bool:
+    return module.partition(".")[0] in ("equical", "contextlib")
