@@ -60,9 +60,7 @@ def displaced_supercells(
         scaled_positions=crystal.get_scaled_positions(wrap=False),
         masses=crystal.get_masses(),
     )
-    primitive = (
-        _primitive_matrix(crystal, kinds, symprec) if isotopes else guess_primitive_matrix(cell, symprec=symprec)
-    )
+    primitive = _primitive_matrix(crystal, symprec) if isotopes else guess_primitive_matrix(cell, symprec=symprec)
     with warnings.catch_warnings():  # of a supercell of lower symmetry, which the caller tells in its own words
         warnings.filterwarnings("ignore", message="Warning: Point group symmetries")
         phonopy = Phonopy(
