@@ -31,7 +31,7 @@ def main(model: str = "catalysis-rpbe", size: int = 3, steps: int = 300, folder:
             steps=steps,
             output=f"{folder}/{adsorbate}-terrace",
             overwrite=True,
-            quiet=False,
+            progress=True,
         )
         print(format_summary(result))
         if result.best is not None:  # None where each and every configuration desorbed, fell apart or did not converge
@@ -52,7 +52,7 @@ def main(model: str = "catalysis-rpbe", size: int = 3, steps: int = 300, folder:
         steps=steps,
         output=f"{folder}/O-step",
         overwrite=True,
-        quiet=False,
+        progress=True,
     )
     print(format_summary(step))
     print(f"pictures, structures and numbers are in {folder}/")

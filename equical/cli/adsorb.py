@@ -1,14 +1,14 @@
-"""``equical adsorb``: thin skin over :func:`equical.workflows.adsorption.adsorption_energy`."""
+"""``equical adsorb``: thin skin over :func:`equical.adsorption_energy`."""
 
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.cli.options import calculator_options_with, finish, make_calculator, output_options, resume_option
 from equical.errors import InputError
 
@@ -83,16 +83,15 @@ def adsorb(
     E_ads = E(slab + adsorbate) − E(slab) − E(references), negative where adsorption is exothermic. Configurations that
     desorbed, dissociated, migrated to another site, reconstructed the slab or did not converge are shown, not ranked.
     """
-    from equical.workflows.adsorption import AdsorptionWarning, adsorption_energy
     from equical.workflows.adsorption import adsorbate as look_up
+    from equical.workflows.adsorption import adsorption_energy
     from equical.workflows.adsorption.place import AZIMUTHS
     from equical.workflows.adsorption.report import format_summary
 
     species = look_up(adsorbate, binding_atom or None, tilt or None)
     surface, stem = _surface(slab, bulk, cut)
     folder = output or Path(f"adsorb-{species.name}-{stem}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AdsorptionWarning)  # printed below
+    with warnings_as_lines(quiet):
         result = adsorption_energy(
             surface,
             species,
@@ -106,12 +105,10 @@ def adsorb(
             output=folder,
             overwrite=overwrite,
             resume=resume,
-            quiet=quiet,
+            progress=not quiet,
         )
     if not quiet:
         click.echo(format_summary(result))
-        for note in result.notes:
-            click.echo(f"warning: {note}", err=True)
         click.echo(f"results in {folder}")
     finish(result.converged)
 

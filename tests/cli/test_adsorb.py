@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from equical.cli import adsorb as command
 from equical.cli import main
-from equical.workflows.adsorption import report
+from equical.workflows.adsorption import files
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "make_calculator", lambda model, device, dtype: EMT())
     monkeypatch.chdir(tmp_path)
     for name in ("plot_sites", "plot_energies", "plot_structure"):
-        monkeypatch.setattr(report, name, lambda result, path: None)
+        monkeypatch.setattr(files, name, lambda result, path: None)
     return lambda *args: CliRunner().invoke(main, ["adsorb", *args])
 
 

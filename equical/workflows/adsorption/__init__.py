@@ -2,21 +2,21 @@
 
 One file for each step, in this order: ``build`` (slab from bulk), ``slabs`` (which way is up), ``symmetry``,
 ``triangulation`` and ``sites``, ``adsorbates``, ``references``, ``place``, ``relaxer``, ``anomalies``, ``result``,
-``notes``, ``report`` and ``plots``; ``run`` goes through all of them.
+``notes``, ``report``, ``files`` and ``plots``; ``run`` goes through all of them as ``settings`` say.
 """
 
 from equical.workflows.adsorption.adsorbates import ADSORBATES, Adsorbate, adsorbate
 from equical.workflows.adsorption.build import SlabFromBulk, build_slab
-from equical.workflows.adsorption.notes import AdsorptionWarning
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference
 from equical.workflows.adsorption.run import adsorption_energy
+from equical.workflows.adsorption.settings import AdsorptionSettings
 from equical.workflows.adsorption.sites import Site, SiteClass, find_sites
 
 __all__ = [
     "ADSORBATES",
     "Adsorbate",
     "AdsorptionResult",
-    "AdsorptionWarning",
+    "AdsorptionSettings",
     "Configuration",
     "Reference",
     "Site",

@@ -13,7 +13,7 @@ from equical.workflows.adsorption.place import closest_image
 from equical.workflows.adsorption.result import AdsorptionResult
 from equical.workflows.adsorption.slabs import count_layers, fixed_atoms, vacuum_of
 
-__all__ = ["AdsorptionWarning", "notes_after", "notes_before"]
+__all__ = ["notes_after", "notes_before"]
 
 SAME_ENERGY = 0.01
 """eV. Relaxations that end this close together have found the same minimum."""
@@ -26,10 +26,6 @@ CLOSE_SLABS = 8.0
 
 THIN = 4.0
 """Å. Fewer than three layers of a close-packed metal."""
-
-
-class AdsorptionWarning(UserWarning):
-    """A shortcoming of the model system, said before long work begins; the result carries it too."""
 
 
 def notes_before(slab: Atoms, adsorbate: Adsorbate, placed: Atoms, start: Atoms) -> Iterator[str]:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import nan
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ase import Atoms
 
 from equical.workflows.adsorption.references import format_reference
+from equical.workflows.adsorption.settings import AdsorptionSettings
 from equical.workflows.adsorption.sites import SiteClass
+from equical.workflows.common.result import Result
 
-__all__ = ["UNITS", "AdsorptionResult", "Configuration", "Reference"]
-
-UNITS = {
-    "adsorption_energy": "eV per adsorbate, negative where adsorption is exothermic",
-    "energy": "eV",
-    "slab_energy": "eV",
-    "max_force": "eV/Å",
-    "fmax": "eV/Å",
-    "height": "Å",
-    "shortest_bond": "Å",
-    "lattice_parameters": "Å and degrees",
-    "tilt": "degrees",
-    "azimuth": "degrees",
-    "wall_time_s": "s",
-}
+__all__ = ["AdsorptionResult", "Configuration", "Reference", "all_converged"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +79,8 @@ class Configuration:
     error: str | None = None
 
 
-@dataclass(frozen=True)
-class AdsorptionResult:
+@dataclass(frozen=True, kw_only=True)
+class AdsorptionResult(Result):
     """Adsorption energies of one adsorbate on one slab.
 
     Attributes:
@@ -107,9 +94,9 @@ class AdsorptionResult:
         surface_atoms: number of atoms in the cell that form the surface; the coverage is one adsorbate on these.
         sites: classes of equivalent sites on the surface, those not tried included.
         configurations: ranked ones first, the most stable at the top; then the others by energy.
-        notes: what the user should know before trusting the numbers.
-        wall_time: s.
-        output: folder with the files, or None.
+        settings: how it was done.
+        converged: whether slab, references and all configurations converged, and at least one is without anomalies.
+        warnings, wall_time, output: see :class:`.Result`.
     """
 
     adsorbate: str
@@ -122,22 +109,27 @@ class AdsorptionResult:
     surface_atoms: int
     sites: tuple[SiteClass, ...] = field(repr=False)
     configurations: tuple[Configuration, ...]
-    notes: tuple[str, ...]
-    wall_time: float
-    output: Path | None = None
+    settings: AdsorptionSettings
+
+    UNITS: ClassVar[Mapping[str, str]] = {
+        "adsorption_energy": "eV per adsorbate, negative where adsorption is exothermic",
+        "energy": "eV",
+        "slab_energy": "eV",
+        "max_force": "eV/Å",
+        "fmax": "eV/Å",
+        "height": "Å",
+        "shortest_bond": "Å",
+        "lattice_parameters": "Å and degrees",
+        "tilt": "degrees",
+        "azimuth": "degrees",
+        "azimuths": "degrees",
+    }
 
     @property
     def best(self) -> Configuration | None:
         """The most stable configuration without anomalies; None where there is none."""
         first = self.configurations[0]
         return first if first.rank else None
-
-    @property
-    def converged(self) -> bool:
-        """Whether slab, references and all configurations converged, and at least one is without anomalies."""
-        parts = [self.slab_converged, self.best is not None]
-        parts += [reference.converged for reference in self.references]
-        return all(parts) and all(configuration.converged for configuration in self.configurations)
 
     @property
     def stoichiometry(self) -> str:
@@ -154,10 +146,9 @@ class AdsorptionResult:
             terms = f"[{terms}]"
         return f"E_ads = E(slab + {self.adsorbate}) − E(slab) − {terms}"
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the structures, in plain types; units in ``UNITS``."""
+    def numbers(self) -> dict[str, Any]:
+        """See :meth:`.Result.numbers`."""
         return {
-            "converged": self.converged,
             "adsorbate": self.adsorbate,
             "energy_kind": self.energy_kind,
             "equation": self.equation,
@@ -169,10 +160,16 @@ class AdsorptionResult:
             "best": self.best.name if self.best else None,
             "configurations": [_configuration_json(configuration) for configuration in self.configurations],
             "sites": {site.name: len(site.sites) for site in self.sites},
-            "notes": list(self.notes),
-            "wall_time_s": self.wall_time,
-            "units": UNITS,
+            "settings": self.settings.to_json(),
         }
+
+
+def all_converged(
+    slab_converged: bool, references: Sequence[Reference], configurations: Sequence[Configuration]
+) -> bool:
+    """Whether slab, references and all configurations converged, and at least one is without anomalies."""
+    parts = [slab_converged, *(one.converged for one in references), *(one.converged for one in configurations)]
+    return all(parts) and any(one.rank for one in configurations)
 
 
 def _slab_json(result: AdsorptionResult) -> dict[str, Any]:

@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import not_
 from os import PathLike
 from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from tqdm import tqdm
 
 from equical.errors import InputError
 from equical.workflows.adsorption.adsorbates import Adsorbate, adsorbate
 from equical.workflows.adsorption.anomalies import look_at
 from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
-from equical.workflows.adsorption.notes import AdsorptionWarning, notes_after, notes_before
+from equical.workflows.adsorption.files import ADSORPTION_FILES, write_adsorption
+from equical.workflows.adsorption.notes import notes_after, notes_before
 from equical.workflows.adsorption.place import AZIMUTHS, Placement, place_all
 from equical.workflows.adsorption.references import Stoichiometry, gas_molecule, reference_for
 from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
-from equical.workflows.adsorption.report import FILES, write_results
-from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference
+from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference, all_converged
+from equical.workflows.adsorption.settings import AdsorptionSettings
 from equical.workflows.adsorption.sites import SiteClass, choose_sites, exposed_atoms, find_sites
 from equical.workflows.adsorption.slabs import fixed_atoms, freeze_bottom, standard_slab
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
+from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.evaluations import Evaluations
+from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import read_structure, resolve_calculator
-from equical.workflows.common.output import open_output, removed_if_empty
-from equical.workflows.relax import RelaxSettings
+from equical.workflows.common.notes import noted_warnings, warn
+from equical.workflows.common.progress import progress_bar
 
 __all__ = ["adsorption_energy"]
 
@@ -39,6 +41,7 @@ BULK_FMAX = 0.005
 """eV/Å. A strained bulk would strain every slab cut from it."""
 
 
+@formerly(quiet=("progress", not_))
 def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     slab: Atoms | str | PathLike[str] | SlabFromBulk,
     adsorbate: Adsorbate | Atoms | str | PathLike[str],
@@ -53,7 +56,7 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    quiet: bool = True,
+    progress: bool = False,
 ) -> AdsorptionResult:
     """Find where an adsorbate binds to a surface, and how strongly.
 
@@ -74,51 +77,49 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
         output: folder for the results; None writes nothing.
         overwrite: accept a folder with earlier results.
         resume: go on with an interrupted run in ``output``; at most one relaxation is done again.
-        quiet: show no progress bar.
+        progress: show a progress bar.
 
     Raises:
         InputError: unusable slab, adsorbate, reference or folder; or elements that the calculator does not cover.
     """
     began = time.perf_counter()
-    RelaxSettings(fmax=fmax, steps=steps)  # refuses what is out of range
-    plan = _plan(slab, adsorbate, calculator, reference, freeze)
-    folder = None
-    if output is not None:
-        folder = open_output(output, "adsorb", plan.adsorbate.name, FILES, overwrite=overwrite, resume=resume)
-    frozen = None if plan.given is None else fixed_atoms(plan.given)
-    settings = {"fmax": fmax, "steps": steps, "freeze": freeze, "frozen": frozen}
-    store = Evaluations(folder and folder / "steps", plan.calculator, settings, resume=resume)
-    relaxer = Relaxer(plan.calculator, store, fmax, steps)
-
-    with removed_if_empty(folder), store.forgotten_if_refused():
+    settings = AdsorptionSettings(reference, sites, azimuths, freeze, fmax, steps)
+    with RunFolder(output, ADSORPTION_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
+        plan = _plan(slab, adsorbate, calculator, reference, freeze)
+        frozen = None if plan.given is None else fixed_atoms(plan.given)
+        decisive = {"fmax": fmax, "steps": steps, "freeze": freeze, "frozen": frozen}
+        relaxer = Relaxer(plan.calculator, Evaluations(folder, "steps", plan.calculator, decisive), fmax, steps)
         surface = _prepare(plan, freeze, relaxer)
-    chosen = choose_sites(surface.sites, sites)
-    placements = place_all(surface.slab, plan.adsorbate, chosen, surface.symmetry, azimuths)
-    notes = list(notes_before(surface.slab, plan.adsorbate, placements[0].atoms, surface.start))
-    for note in notes:
-        warnings.warn(note, AdsorptionWarning, stacklevel=2)
-    progress = tqdm(placements, desc=plan.adsorbate.name, unit=" relaxations", disable=True if quiet else None)
-    found = [_configuration(placement, plan.adsorbate, surface, relaxer) for placement in progress]
-    if all(configuration.error for configuration in found):
-        raise InputError(f"no configuration could be calculated; the first one failed with: {found[0].error}")
-    result = AdsorptionResult(
-        adsorbate=plan.adsorbate.name,
-        energy_kind=plan.energy_kind,
-        references=surface.references,
-        slab=surface.slab,
-        slab_energy=surface.energy,
-        slab_converged=surface.converged,
-        bulk=surface.bulk,
-        surface_atoms=len(exposed_atoms(surface.slab)),
-        sites=surface.sites,
-        configurations=_ranked(found),
-        notes=(),
-        wall_time=time.perf_counter() - began,
-        output=folder,
-    )
-    result = replace(result, notes=(*notes, *notes_after(result)))
-    if folder is not None:
-        write_results(folder, result, placements, plan.calculator, {"fmax": fmax, "max_steps": steps})
+        chosen = choose_sites(surface.sites, sites)
+        placements = place_all(surface.slab, plan.adsorbate, chosen, surface.symmetry, azimuths)
+        folder.begin("adsorb", settings, plan.calculator, plan.start, adsorbate=plan.adsorbate.name)
+        for note in notes_before(surface.slab, plan.adsorbate, placements[0].atoms, surface.start):
+            warn(note)
+        bar = progress_bar(placements, plan.adsorbate.name, "relaxations", show=progress)
+        found = [_configuration(placement, plan.adsorbate, surface, relaxer) for placement in bar]
+        if all(configuration.error for configuration in found):
+            raise InputError(f"no configuration could be calculated; the first one failed with: {found[0].error}")
+        ranked = _ranked(found)
+        result = AdsorptionResult(
+            adsorbate=plan.adsorbate.name,
+            energy_kind=plan.energy_kind,
+            references=surface.references,
+            slab=surface.slab,
+            slab_energy=surface.energy,
+            slab_converged=surface.converged,
+            bulk=surface.bulk,
+            surface_atoms=len(exposed_atoms(surface.slab)),
+            sites=surface.sites,
+            configurations=ranked,
+            settings=settings,
+            converged=all_converged(surface.converged, surface.references, ranked),
+        )
+        for note in notes_after(result):
+            warn(note)
+        result = replace(result, warnings=tuple(noted), wall_time=time.perf_counter() - began, output=folder.path)
+        if folder:
+            write_adsorption(folder, result, placements)
+            folder.finish(result, plan.calculator)
     return result
 
 
@@ -132,6 +133,14 @@ class _Plan:
     stoichiometry: Stoichiometry
     given: Atoms | None
     recipe: SlabFromBulk | None
+
+    @property
+    def start(self) -> Atoms:
+        """What the slab comes from: the given slab, or the crystal before it is relaxed and cut."""
+        if self.given is not None:
+            return self.given
+        assert self.recipe is not None
+        return bulk_crystal(self.recipe.bulk)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from ase.io import read, write
 from ase.optimize import BFGS
 
 from equical.errors import InputError
-from equical.workflows.adsorption import AdsorptionWarning, SlabFromBulk, adsorption_energy, report
+from equical.workflows.adsorption import SlabFromBulk, adsorption_energy, files
 from equical.workflows.adsorption.report import format_summary, format_table
+from equical.workflows.common.notes import WorkflowWarning
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ class CountingEMT(EMT):
 def without_plots(monkeypatch):
     """Pictures take longer than the relaxations of these small cells."""
     for name in ("plot_sites", "plot_energies", "plot_structure"):
-        monkeypatch.setattr(report, name, lambda result, path: None)
+        monkeypatch.setattr(files, name, lambda result, path: None)
 
 
 def minimised(atoms, filter=None):
@@ -121,14 +122,14 @@ def test_files(slab, tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "adsorption.csv", "best.extxyz", "best.png", "configurations.extxyz", "energies.png", "references.extxyz",
-        "result.json", "sites.png", "slab.extxyz", "starts.extxyz", "steps",
+        "result.json", "run.json", "sites.png", "slab.extxyz", "starts.extxyz", "steps",
     }  # fmt: skip
     assert all((folder / f"{name}.png").stat().st_size > 10_000 for name in ("best", "sites", "energies"))
     data = json.loads((folder / "result.json").read_text())
     assert data["best"] == result.best.name
     assert data["equation"] == result.equation
     assert [r["number"] for r in data["references"]] == ["1", "-1"]
-    assert data["settings"] == {"fmax": 0.03, "max_steps": 300}
+    assert (data["settings"]["fmax"], data["settings"]["steps"]) == (0.03, 300)
     assert data["model"] == {"calculator": "EMT"}
     assert data["units"]["adsorption_energy"].startswith("eV")
     assert data["wall_time_s"] > 0
@@ -180,28 +181,32 @@ def test_one_failure_does_not_stop_the_rest(slab, tmp_path, without_plots):
 
 def test_anomalies_are_not_ranked(slab):
     """EMT knows no O–H bond: OH falls apart."""
-    with pytest.warns(AdsorptionWarning, match="within 4.. Å of its periodic images"):
+    with pytest.warns(WorkflowWarning) as said:
         result = adsorption_energy(slab, "OH", EMT(), sites=["fcc"], azimuths=[90], steps=100)
     assert result.best is None
     assert "dissociated" in result.configurations[0].anomalies
-    assert result.notes[-1] == "no configuration is free of anomalies, so none is ranked"
+    assert [str(one.message) for one in said] == list(result.warnings)
+    assert "within 4." in result.warnings[0] and "of its periodic images" in result.warnings[0]
+    assert result.warnings[-1] == "no configuration is free of anomalies, so none is ranked"
     assert not result.converged
 
 
 def test_not_converged_is_said(slab):
-    result = adsorption_energy(slab, "O", EMT(), sites=["fcc"], steps=1)
+    with pytest.warns(WorkflowWarning) as said:
+        result = adsorption_energy(slab, "O", EMT(), sites=["fcc"], steps=1)
     assert result.configurations[0].anomalies == ("not converged",)
     assert not result.configurations[0].converged
-    assert any("bare slab" in note for note in result.notes)
-    assert any("H2O did not converge" in note for note in result.notes)
+    assert [str(one.message) for one in said] == list(result.warnings)
+    assert any("bare slab" in note for note in result.warnings)
+    assert any("H2O did not converge" in note for note in result.warnings)
 
 
 def test_small_cells_and_thin_slabs_are_remarked():
     thin = fcc111("Pt", (1, 1, 2), vacuum=3.2, periodic=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AdsorptionWarning)
+        warnings.simplefilter("ignore", WorkflowWarning)
         result = adsorption_energy(thin, "O", EMT(), sites=["fcc"], freeze=0)
-    text = "\n".join(result.notes)
+    text = "\n".join(result.warnings)
     for phrase in (
         "within 2.8 Å of its periodic images",
         "of vacuum above",
