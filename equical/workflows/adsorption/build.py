@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from equical.errors import InputError
-from equical.workflows.adsorption.slabs import count_layers, layers_of
+from equical.workflows.adsorption.planes import LatticePlanes, lattice_planes
 from equical.workflows.adsorption.symmetry import ask_spglib, primitive_surface
 from equical.workflows.common.inputs import check_structure, read_structure
 
@@ -22,8 +22,6 @@ MIN_LAYERS, MIN_THICKNESS = 4, 5.0
 
 MIN_BUILT_VACUUM = 8.0
 """Å."""
-
-MAX_REPEATS = 60
 
 
 def bulk_crystal(what: str | PathLike[str] | Atoms) -> Atoms:
@@ -73,11 +71,12 @@ class SlabFromBulk:
     Attributes:
         bulk: chemical symbol, structure file or atoms, see :func:`bulk_crystal`.
         miller: three indices that refer to the conventional cell, or four for hexagonal crystals.
-        layers: atomic layers; by default at least 4, and as many as 5 Å take.
+        layers: atomic layers, each with all atoms that the crystal has at that height; by default at least 4, and as
+            many as 5 Å take.
         size: repetitions of the smallest surface cell.
         vacuum: Å between the slab and its next image along the surface normal.
-        termination: how many layers to cut off the top before the slab is cut to ``layers``; for crystals in which not
-            all layers are the same.
+        termination: which layer of the crystal is on top, for crystals in which not all layers are the same. 0 is the
+            one with the widest gap above it, where a crystal cleaves most easily; each further one is the next below.
         relax: whether the crystal, its cell included, is relaxed first.
 
     Raises:
@@ -117,10 +116,13 @@ def build_slab(recipe: SlabFromBulk, crystal: Atoms | None = None) -> Atoms:
         the bottom to the top.
 
     Raises:
-        InputError: the recipe's bulk is not usable, or has too closely spaced layers.
+        InputError: the recipe's bulk is not usable.
     """
     crystal = bulk_crystal(recipe.bulk) if crystal is None else crystal
-    slab = primitive_surface(_cut(crystal, _three_indices(recipe.miller), recipe.layers, recipe.termination))
+    planes = lattice_planes(crystal, _three_indices(recipe.miller))
+    block = planes.stack(recipe.layers or _default_layers(planes, recipe.termination), recipe.termination)
+    slab = primitive_surface(block)
+    assert len(block) % len(slab) == 0, "the smallest cell holds a whole fraction of the atoms"
     slab.positions[:, 2] -= slab.positions[:, 2].min()
     height = float(np.ptp(slab.positions[:, 2]))
     slab.set_cell([*slab.cell[:2], [0, 0, height + recipe.vacuum]])
@@ -130,6 +132,14 @@ def build_slab(recipe: SlabFromBulk, crystal: Atoms | None = None) -> Atoms:
     slab = slab.repeat([*recipe.size, 1])
     slab.wrap()
     return slab[np.argsort(slab.positions[:, 2].round(3), kind="stable")]
+
+
+def _default_layers(planes: LatticePlanes, termination: int) -> int:
+    """As many layers as make a slab of the least thickness, and no fewer than the least number."""
+    layers = MIN_LAYERS
+    while planes.thickness(layers, termination) < MIN_THICKNESS - 1e-3:
+        layers += 1
+    return layers
 
 
 def _three_indices(miller: Sequence[int]) -> tuple[int, int, int]:
@@ -142,26 +152,3 @@ def _three_indices(miller: Sequence[int]) -> tuple[int, int, int]:
     if len(indices) != 3 or not any(indices):
         raise InputError(f"give three Miller indices that are not all zero, such as 1 1 1, not {indices}")
     return indices
-
-
-def _cut(crystal: Atoms, indices: tuple[int, int, int], layers: int | None, termination: int) -> Atoms:
-    """The topmost ``layers`` of a crystal cut along a plane, below the ``termination`` layers that are taken off."""
-    from ase.build import surface
-
-    for repeats in range(1, MAX_REPEATS):
-        block = surface(crystal, indices, repeats, periodic=True)
-        heights = block.positions[:, 2]
-        levels = layers_of(block)
-        total = count_layers(block)
-        top = np.array([heights[levels == level].mean() for level in range(total)])[::-1][termination:]
-        if not len(top):
-            continue
-        enough = layers or max(MIN_LAYERS, 1 + int(np.argmax(top[0] - top >= MIN_THICKNESS - 1e-3)))
-        thick = layers is not None or top[0] - top[-1] >= MIN_THICKNESS - 1e-3
-        if thick and len(top) > enough:  # one layer more than needed, so that the cell boundary cuts none of them
-            first = total - termination - enough
-            return block[(levels >= first) & (levels < total - termination)]
-    raise InputError(
-        f"cannot cut {layers or MIN_LAYERS} layers along ({' '.join(map(str, indices))}): its atomic layers lie too "
-        "close together; give the slab as a file"
-    )

@@ -12,6 +12,7 @@ __all__ = [
     "count_layers",
     "fixed_atoms",
     "freeze_bottom",
+    "layer_gap",
     "layers_of",
     "nearest_distance",
     "standard_slab",
@@ -22,7 +23,15 @@ MIN_VACUUM = 5.0
 """Å. Structures with a narrower gap between periodic images are not taken for slabs."""
 
 LAYER_GAP = 0.3
-"""Å. Heights that differ by less than this, one from the next, belong to one layer."""
+"""Å. Heights that differ by less than this, one from the next, belong to one layer, unless all layers are closer."""
+
+
+LEAST_GAP = 0.05
+"""Å. Heights that differ by less belong to one layer, however close all layers are."""
+
+
+SAME_LAYER = 0.4
+"""Of the widest gap. Gaps in crystals are in simple ratios, 1 : 2 or 1 : 3; rounding must not decide between them."""
 
 
 def standard_slab(atoms: Atoms) -> Atoms:
@@ -104,13 +113,24 @@ def vacuum_of(slab: Atoms) -> float:
     return float(slab.cell[2, 2] - np.ptp(heights))
 
 
-def layers_of(atoms: Atoms, gap: float = LAYER_GAP) -> np.ndarray:
-    """``[N]`` layer of each atom, 0 at the bottom: a new layer begins where heights jump by more than ``gap`` Å."""
+def layers_of(atoms: Atoms) -> np.ndarray:
+    """``[N]`` layer of each atom, 0 at the bottom; a new one begins where heights jump by more than a layer's gap."""
     order = np.argsort(atoms.positions[:, 2], kind="stable")
-    jumps = np.diff(atoms.positions[order, 2]) > gap
+    jumps = np.diff(atoms.positions[order, 2])
     layers = np.empty(len(atoms), dtype=np.int64)
-    layers[order] = np.concatenate([[0], np.cumsum(jumps)])
+    layers[order] = np.concatenate([[0], np.cumsum(jumps > layer_gap(jumps))])
     return layers
+
+
+def layer_gap(jumps: np.ndarray) -> float:
+    """Å. Atoms of one layer differ in height by less than this, one from the next.
+
+    Args:
+        jumps: Å, differences in height of successive atoms. Where even the largest is small, as on planes with high
+            indices, a part of it tells layers apart.
+    """
+    widest = float(jumps.max(initial=0.0))
+    return float(np.clip(SAME_LAYER * widest, LEAST_GAP, LAYER_GAP))
 
 
 def count_layers(slab: Atoms) -> int:
