@@ -12,8 +12,9 @@ from ase import Atoms
 
 from equical.errors import InputError
 from equical.workflows.adsorption.planes import LatticePlanes, lattice_planes
-from equical.workflows.adsorption.symmetry import ask_spglib, primitive_surface
+from equical.workflows.adsorption.symmetry import primitive_surface
 from equical.workflows.common.inputs import check_structure, read_structure
+from equical.workflows.common.spacegroup import ask_spglib
 
 __all__ = ["SlabFromBulk", "build_slab", "bulk_crystal"]
 

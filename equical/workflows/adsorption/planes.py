@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 
 from equical.workflows.adsorption.slabs import layer_gap
-from equical.workflows.adsorption.symmetry import ask_spglib
+from equical.workflows.common.spacegroup import ask_spglib
 
 __all__ = ["LatticePlanes", "lattice_planes"]
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
 from equical.workflows.adsorption.slabs import fixed_atoms
+from equical.workflows.common.spacegroup import ask_spglib
 
-__all__ = ["SurfaceSymmetry", "ask_spglib", "primitive_surface"]
+__all__ = ["SurfaceSymmetry", "primitive_surface"]
 
 MATCH = 0.2
 """Å. Adsorbate positions that an operation brings this close together count as the same."""
@@ -147,15 +146,3 @@ def _space_group(slab: Atoms, tolerance: float) -> tuple[np.ndarray, np.ndarray,
         if found is not None:
             return cell, found.rotations.astype(float), found.translations
     return cell, np.eye(3)[None], np.zeros((1, 3))
-
-
-def ask_spglib(function: str, cell: tuple[np.ndarray, ...], **options: Any) -> Any:
-    """Call a function of spglib; None where it fails, which it tells by a warning, an exception or None."""
-    import spglib
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            return getattr(spglib, function)(cell, **options)
-        except spglib.SpglibError:
-            return None

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from equical.workflows.common.spacegroup import space_group
+from equical.workflows.common.spacegroup import ask_spglib, space_group
 
 __all__ = [
     "COMPONENTS",
@@ -135,13 +135,11 @@ class CrystalSymmetry:
 
 def crystal_symmetry(atoms: Atoms, symprec: float) -> CrystalSymmetry:
     """Find the symmetry of a crystal with spglib, within ``symprec`` Å."""
-    from spglib import get_symmetry_dataset
-
     symbol = space_group(atoms, symprec)
     if symbol is None:
         return CrystalSymmetry("P1 (1)", np.eye(3)[None], np.eye(3))
     cell = atoms.cell[:]
-    dataset = get_symmetry_dataset((cell, atoms.get_scaled_positions(), atoms.numbers), symprec=symprec)
+    dataset = ask_spglib("get_symmetry_dataset", (cell, atoms.get_scaled_positions(), atoms.numbers), symprec=symprec)
     unique = np.unique(dataset.rotations, axis=0)
     rotations = np.array([_orthogonal(cell.T @ w @ np.linalg.inv(cell.T)) for w in unique])
     return CrystalSymmetry(symbol, rotations, _orthogonal(dataset.std_rotation_matrix))

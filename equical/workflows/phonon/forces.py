@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import get_primitive_matrix_by_centring, guess_primitive_matrix
-from spglib import SpglibDataset, get_symmetry_dataset
 
 from equical.errors import InputError
 from equical.neighbors.cells import heights
 from equical.workflows.common.crystal import largest_force
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.progress import progress_bar
+from equical.workflows.common.spacegroup import ask_spglib
 
 __all__ = ["ForceConstants", "displaced_supercells", "make_force_constants", "repeats_for_length"]
 __all__ += ["symmetry_dataset"]
@@ -77,9 +78,10 @@ def _kinds(crystal: Atoms) -> list[int]:
     return [known.setdefault(pair, len(known) + 1) for pair in pairs]
 
 
-def symmetry_dataset(crystal: Atoms, symprec: float) -> SpglibDataset | None:
+def symmetry_dataset(crystal: Atoms, symprec: float) -> Any:
     """What spglib finds out about a crystal whose isotopes are different kinds of atoms; None if nothing."""
-    return get_symmetry_dataset((crystal.cell[:], crystal.get_scaled_positions(), _kinds(crystal)), symprec=symprec)
+    cell = (crystal.cell[:], crystal.get_scaled_positions(), _kinds(crystal))
+    return ask_spglib("get_symmetry_dataset", cell, symprec=symprec)
 
 
 def _primitive_matrix(crystal: Atoms, symprec: float) -> NDArray[np.float64]:
