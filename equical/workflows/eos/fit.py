@@ -1,20 +1,32 @@
 """Fit ASE's equations of state to energies and volumes, and say how good the fit is.
 
-Volumes and energies are counted per atom and from the lowest energy before ASE's :class:`~ase.eos.EquationOfState`
-fits them: its numerical derivatives drown in rounding errors where total energies are large.
+Volumes and energies are counted per atom and from the lowest energy: what matters would drown in rounding errors where
+total energies are large. The forms are those of :class:`ase.eos.EquationOfState`, fitted so that the answer does not
+depend on the order in which a processor sums: most are cubic polynomials of some power of the volume, which linear
+least squares fits exactly, and only the others are iterated, from there.
 """
 
-import warnings
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import ase.eos
 import numpy as np
-from ase.eos import EquationOfState, eos_names
+from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 __all__ = ["FORMS", "LOWEST_R_SQUARED", "EosFit", "fit_eos"]
 
-FORMS = tuple(eos_names)
+FORMS = tuple(ase.eos.eos_names)
 """Names of ASE's equations of state."""
+
+CUBIC_IN = {"sj": -1 / 3, "taylor": 1, "p3": 1, "birch": -2 / 3, "birchmurnaghan": -2 / 3, "pouriertarantola": 0}
+"""The power k for which a form is a cubic polynomial of x = V^k; 0 stands for ln V."""
+
+ITERATED = {"murnaghan": ase.eos.murnaghan, "vinet": ase.eos.vinet, "anton-schmidt": ase.eos.anton_schmidt}
+"""Functions of V, E0, B0, B0' and V0 that are no polynomials."""
 
 LOWEST_R_SQUARED = 0.999
 """A fit that explains less of the variance of the energies is refused."""
@@ -63,32 +75,97 @@ def fit_eos(volumes: NDArray[np.float64], energies: NDArray[np.float64], num_ato
     v, e = volumes / num_atoms, (energies - zero) / num_atoms
     if not np.isfinite(e).all():
         return _failed("an energy is not a number")
-    eos = EquationOfState(v, e, eos=form)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of the covariance, which is not used; what matters is checked below
-            v0, e0, b0 = eos.fit(warn=False)
-            residual = e - _energy(eos, v)
-    except (RuntimeError, ValueError):  # no convergence; no minimum ("sj")
-        v0 = np.nan
-    if not (np.isfinite(v0) and np.isfinite(residual).all()):
+    fitted = _fit_iterated(v, e, form) if form in ITERATED else _fit_cubic(v, e, CUBIC_IN[form])
+    if fitted is None:
         return _failed(_no_minimum(v, lowest) or f"the {form} form cannot be fitted to these energies")
+    residual = e - fitted.energy(v)
     r_squared = 1 - float((residual**2).sum() / ((e - e.mean()) ** 2).sum())
-    inside = bool(v.min() < v0 < v.max()) and v.min() < v[lowest] < v.max()
+    inside = bool(v.min() < fitted.v0 < v.max()) and v.min() < v[lowest] < v.max()
     curve_v = np.linspace(v.min(), v.max(), 100)
-    curve = np.column_stack([curve_v * num_atoms, _energy(eos, curve_v) * num_atoms + zero])
+    curve = np.column_stack([curve_v * num_atoms, fitted.energy(curve_v) * num_atoms + zero])
     rms = float(np.sqrt((residual**2).mean()))
     return EosFit(
-        volume=float(v0 * num_atoms),
-        energy=float(e0 * num_atoms + zero),
-        bulk_modulus=float(b0),
-        bulk_modulus_derivative=_pressure_derivative(eos),
+        volume=float(fitted.v0 * num_atoms),
+        energy=float(fitted.e0 * num_atoms + zero),
+        bulk_modulus=float(fitted.b0),
+        bulk_modulus_derivative=float(fitted.b0_prime),
         residuals=residual,
         rms_residual=rms,
         r_squared=r_squared,
         minimum_inside=inside,
-        problem=_problem(v, lowest, inside, float(b0), r_squared, rms),
+        problem=_problem(v, lowest, inside, fitted.b0, r_squared, rms),
         curve=curve,
+    )
+
+
+class _Fitted(NamedTuple):
+    """The curve per atom, and its numbers at V0."""
+
+    energy: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    v0: float
+    e0: float
+    b0: float
+    b0_prime: float
+
+
+def _fit_cubic(v: NDArray[np.float64], e: NDArray[np.float64], power: float) -> _Fitted | None:
+    """Fit a cubic polynomial p of x = V^k, or of ln V for k = 0; None where it has neither minimum nor maximum.
+
+    At V0 p' = 0, so E'' = p'' x'² and E''' = p''' x'³ + 3 p'' x' x''. With B = V E'', P = −E' and V x''/x' = k − 1,
+    B0' = dB/dP = −1 − V E'''/E'' = −1 − V x' p'''/p'' − 3 (k − 1).
+    """
+
+    def x(v: NDArray[np.float64]) -> NDArray[np.float64]:
+        return v**power if power else np.log(v)
+
+    # Of the two stationary points the one nearer to the lowest energy counts. Counted from there, and in units of the
+    # range, c + b z + a z² = 0 has it without the cancellation that the textbook's formula suffers for small a.
+    origin, unit = float(x(v[e.argmin()])), float(np.ptp(x(v)))
+    polynomial = Polynomial.fit((x(v) - origin) / unit, e, 3, domain=[-1, 1])
+    _, c, b, a = polynomial.coef * [0, 1, 2, 3]
+    discriminant = b**2 - 4 * a * c
+    if not discriminant > 0:
+        return None
+    curvature = math.copysign(math.sqrt(discriminant), b)
+    z = -2 * c / (b + curvature)
+    x0 = origin + unit * z
+    if power and x0 <= 0:
+        return None
+    v0 = x0 ** (1 / power) if power else math.exp(x0)
+    slope = (power * x0 if power else 1.0) / unit  # V dz/dV
+    return _Fitted(
+        energy=lambda v: polynomial((x(v) - origin) / unit),
+        v0=v0,
+        e0=float(polynomial(z)),
+        b0=curvature * slope**2 / v0,
+        b0_prime=-1 - slope * 2 * a / curvature - 3 * (power - 1),
+    )
+
+
+def _fit_iterated(v: NDArray[np.float64], e: NDArray[np.float64], form: str) -> _Fitted | None:
+    """Fit a form that is no polynomial, from the numbers of Birch and Murnaghan's and in units of them."""
+    start = _fit_cubic(v, e, CUBIC_IN["birchmurnaghan"])
+    if start is None:
+        return None
+    function, unit = ITERATED[form], start.b0 * start.v0
+    try:
+        with np.errstate(all="ignore"):  # of strange parameters on the way, which the result is checked for
+            found = least_squares(
+                lambda parameters: function(v / start.v0, *parameters) - e / unit,
+                [start.e0 / unit, 1.0, start.b0_prime, 1.0],
+                jac="cs", x_scale="jac", ftol=1e-15, xtol=1e-15, gtol=1e-15,
+            )  # fmt: skip
+    except (ValueError, np.linalg.LinAlgError):  # no finite energy at the start, or no finite derivative on the way
+        return None
+    if not (found.success and np.isfinite(found.fun).all()):
+        return None
+    e0, b0, b0_prime, v0 = found.x
+    return _Fitted(
+        energy=lambda v: unit * function(v / start.v0, *found.x),
+        v0=v0 * start.v0,
+        e0=e0 * unit,
+        b0=b0 * start.b0,
+        b0_prime=b0_prime,
     )
 
 
@@ -117,27 +194,3 @@ def _no_minimum(v: NDArray[np.float64], lowest: int) -> str:
 def _failed(problem: str) -> EosFit:
     nan = float("nan")
     return EosFit(nan, nan, nan, nan, np.empty(0), nan, nan, False, problem, np.empty((0, 2)))
-
-
-def _energy(eos: EquationOfState, v: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Energy of the fitted curve; ``"sj"`` is a polynomial in V^(−1/3), the others are functions of V."""
-    return eos.fit0(v ** (-1 / 3)) if eos.eos_string == "sj" else eos.func(v, *eos.eos_parameters)
-
-
-def _pressure_derivative(eos: EquationOfState) -> float:
-    """B0' = dB/dP = −1 − V0 E'''(V0) / E''(V0), from B = V E'' and P = −E'.
-
-    Most forms have it as their third parameter. Of the polynomials, ``"taylor"`` has β = V0 E'' and α = V0 E''' in its
-    place, ``"p3"`` plain coefficients, and for ``"sj"``, a cubic c(t) in t = V^(−1/3), the chain rule at c'(t0) = 0
-    gives E'' = t⁸ c''/9 and E''' = −t¹¹ (12 c'' + t c''')/27.
-    """
-    if eos.eos_string == "sj":
-        t = eos.v0 ** (-1 / 3)
-        return float(-1 + (12 + t * eos.fit0.deriv(3)(t) / eos.fit0.deriv(2)(t)) / 3)
-    if eos.eos_string == "taylor":
-        _, beta, alpha, v0 = eos.eos_parameters
-        return float(-1 - v0 * alpha / beta)
-    if eos.eos_string == "p3":
-        _, _, c2, c3 = eos.eos_parameters
-        return float(-1 - eos.v0 * 6 * c3 / (2 * c2 + 6 * c3 * eos.v0))
-    return float(eos.eos_parameters[2])
