@@ -13,13 +13,25 @@ from phonopy.phonon.band_structure import get_band_qpoints
 
 from equical.errors import InputError
 
-__all__ = ["ImaginaryMode", "ThermalProperties", "find_imaginary_modes", "run_bands", "run_dos", "run_thermal"]
+__all__ = [
+    "ImaginaryMode",
+    "ThermalProperties",
+    "find_imaginary_modes",
+    "plainest_first",
+    "run_bands",
+    "run_dos",
+    "run_thermal",
+    "worst_first",
+]
 
 POINTS_PER_SEGMENT = 101
 """q-points on the longest segment of the band path; shorter ones have as many as their length asks for."""
 
 IMAGINARY = 0.05
 """THz. Frequencies below minus this count as imaginary; smaller ones are noise of the acoustic modes near Γ."""
+
+SAME = 1e-6
+"""THz. Frequencies closer than this are equal; rounding tells equivalent q-points apart by less."""
 
 ZERO = 1e-3
 """THz. Modes below this are left out of thermal properties: the acoustic modes at Γ, and imaginary ones."""
@@ -131,22 +143,47 @@ def run_thermal(phonopy: Phonopy, temperatures: NDArray[np.float64]) -> ThermalP
 def find_imaginary_modes(phonopy: Phonopy, segments: list[tuple[str, str]]) -> list[ImaginaryMode]:
     """The worst imaginary mode of each band: among the q-points that fit the supercell, on each segment, on the mesh.
 
+    Several q-points are often equally bad, by symmetry or by chance, and which of them is lowest by a rounding error
+    must not decide: on a segment the first of them counts, elsewhere the one with the plainest coordinates.
+
     Returns:
-        The worst first.
+        The worst first; of equally bad ones those of the supercell, which are exact, before the path and the mesh.
     """
     to_supercell = np.rint(np.linalg.inv(phonopy.primitive.primitive_matrix)).astype(int)
-    fitting = get_commensurate_points(to_supercell)
+    fitting = plainest_first(get_commensurate_points(to_supercell))[0]
     phonopy.run_qpoints(fitting)
     sampled = [("supercell", fitting, phonopy.qpoints.frequencies)]
     bands = phonopy.band_structure
     for (start, end), qpoints, frequencies in zip(segments, bands.qpoints, bands.frequencies, strict=True):
         sampled.append((f"{start}–{end}", qpoints, frequencies))
-    sampled.append(("mesh", phonopy.mesh.qpoints, phonopy.mesh.frequencies))
+    qpoints, order = plainest_first(phonopy.mesh.qpoints)
+    sampled.append(("mesh", qpoints, phonopy.mesh.frequencies[order]))
 
     modes = []
     for where, qpoints, frequencies in sampled:
         for band in np.flatnonzero((frequencies < -IMAGINARY).any(axis=0)):
-            worst = int(frequencies[:, band].argmin())
+            lowest = frequencies[:, band].min()
+            worst = int(np.argmax(frequencies[:, band] < lowest + SAME))  # the first
             q = np.round(qpoints[worst], 6) + 0.0  # no −0
-            modes.append(ImaginaryMode(float(frequencies[worst, band]), tuple(q.tolist()), int(band) + 1, where))
-    return sorted(modes, key=lambda mode: mode.frequency)
+            modes.append(ImaginaryMode(float(lowest), tuple(q.tolist()), int(band) + 1, where))
+    return worst_first(modes)
+
+
+def plainest_first(qpoints: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Sort q-points ``[Q, 3]``, by reciprocal vectors moved between −½ (left out) and ½: small numbers first.
+
+    Of equally small ones those with fewer minus signs come first, and then those with smaller first components, such
+    as (0, 0, ½) before (½, 0, 0). Returns the points, and the indices that they had.
+    """
+    q = np.round(qpoints, 9)
+    q = q - np.ceil(q - 0.5) + 0.0  # no −0
+    order = np.lexsort((*q.T[::-1], (q < 0).sum(axis=1), np.round(np.abs(q).sum(axis=1), 6)))
+    return q[order], order
+
+
+def worst_first(modes: list[ImaginaryMode]) -> list[ImaginaryMode]:
+    """Sort by frequency, and leave equal frequencies in their order."""
+    frequencies = np.array([mode.frequency for mode in modes])
+    order = np.argsort(frequencies, kind="stable")
+    level = np.cumsum(np.diff(frequencies[order], prepend=frequencies[order][:1]) > SAME)
+    return [modes[i] for _, i in sorted(zip(level.tolist(), order.tolist(), strict=True))]

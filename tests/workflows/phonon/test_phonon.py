@@ -27,6 +27,7 @@ from equical import relax
 from equical.errors import InputError
 from equical.neighbors.cells import heights
 from equical.workflows.phonon.forces import repeats_for_length
+from equical.workflows.phonon.modes import ImaginaryMode, plainest_first, worst_first
 from equical.workflows.phonon.run import phonon
 
 FAST = {"mesh": 20.0, "temperatures": [0, 100, 300]}
@@ -332,14 +333,32 @@ def test_imaginary_modes_are_reported_with_their_wave_vector(tmp_path):
     with pytest.warns(UserWarning, match=r"imaginary modes, down to -1\.\d+ THz at q = \(.*0\.5.*\), band 1"):
         result = phonon(bulk("Cu", "bcc", a=2.9), EMT(), supercell=(4, 4, 4), output=tmp_path, **FAST)
     worst = result.imaginary_modes[0]
-    assert worst.band == 1
-    assert sorted(np.abs(worst.q)) == [0, 0, 0.5]  # N of the body-centred lattice
+    assert (worst.where, worst.band) == ("supercell", 1)
+    assert worst.q == (0, 0, 0.5)  # N of the body-centred lattice, one of six
     assert {mode.where for mode in result.imaginary_modes} >= {"supercell", "mesh", "H–N"}
     assert result.converged
     assert 0 < result.thermal.left_out < 0.1
     written = json.loads((tmp_path / "result.json").read_text())
     assert written["stable"] is False
     assert written["imaginary_modes"][0]["q"] == list(worst.q)
+
+
+def test_of_equivalent_wave_vectors_the_plainest_comes_first():
+    star_of_n = np.array([[0, 0.5, 0.5], [-0.5, 0, 0], [0, 0.5, 0], [0.5, 0.5, 0], [1, 0, -0.5], [0.5, 0, 0.5]])
+    inside = np.array([[0.75, 0, 0], [0, 0, 0.25], [0, 0, -0.25]])
+    points, order = plainest_first(np.concatenate([star_of_n, inside]) + 1e-12)
+    np.testing.assert_array_equal(points[:3], [[0, 0, 0.25], [-0.25, 0, 0], [0, 0, -0.25]])
+    assert order[:3].tolist() == [7, 6, 8]
+    np.testing.assert_array_equal(points[3:6], [[0, 0, 0.5], [0, 0.5, 0], [0.5, 0, 0]])
+
+
+def test_equally_imaginary_modes_keep_their_order():
+    exact, path, deeper = (
+        ImaginaryMode(frequency, (0.0, 0.0, 0.5), 1, where)
+        for frequency, where in [(-1.0, "supercell"), (-1.0 - 1e-9, "H–N"), (-1.1, "mesh")]
+    )
+    assert worst_first([exact, path, deeper]) == [deeper, exact, path]
+    assert worst_first([]) == []
 
 
 def test_supercells():
