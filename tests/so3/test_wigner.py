@@ -6,6 +6,7 @@ from equical.so3.frames import edge_frames
 from equical.so3.harmonics import spherical_harmonics
 from equical.so3.wigner import edge_rotations, wigner_blocks
 from tests.directions import hard_directions
+from tests.tolerances import EXACT
 
 LMAX = 8
 
@@ -25,7 +26,7 @@ def test_blocks_turn_harmonics() -> None:
     harmonics = spherical_harmonics(points, LMAX)
     for degree, block in enumerate(wigner_blocks(rotations, LMAX)):
         orders = slice(degree**2, (degree + 1) ** 2)
-        torch.testing.assert_close((block @ harmonics[:, orders, None])[:, :, 0], turned[:, orders], rtol=0, atol=1e-13)
+        torch.testing.assert_close((block @ harmonics[:, orders, None])[:, :, 0], turned[:, orders], rtol=0, atol=EXACT)
 
 
 def test_edge_rotations_keep_the_chosen_orders_and_make_up_for_the_others() -> None:

@@ -23,7 +23,7 @@ def block_diagonal(rotation: Tensor) -> Tensor:
 
 def roll(angle: float) -> Tensor:
     """Rotation of edge coefficients by a roll about the edge, the polar axis."""
-    rotation = o3.angles_to_matrix(torch.tensor(angle), torch.tensor(0.0), torch.tensor(0.0)).double()
+    rotation = o3.angles_to_matrix(*torch.tensor([angle, 0.0, 0.0], dtype=torch.float64))
     index = list(edge_index(LMAX, MMAX))
     return block_diagonal(rotation)[index][:, index]
 
