@@ -1,4 +1,4 @@
-"""The rounding of another processor: ``pytest -p tests.rounding``.
+"""The rounding of another processor: ``python -m pytest -p tests.rounding``.
 
 Processors and their libraries sum in different orders, so that results differ in the last digits. With this plugin
 every sum, product of matrices, decomposition and force field is off by some units in the last place, always by the same

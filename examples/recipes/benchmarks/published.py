@@ -1,8 +1,9 @@
 """Time and memory of the published sizes on a CPU, beside the code they were published with.
 
-    python .ci/benchmarks/published.py v2-31m                         # equical alone
-    python .ci/benchmarks/published.py v2-31m --peer PYTHON           # and fairchem-core 1.10 in another environment
-    python .ci/benchmarks/published.py v3-30m --peer PYTHON --peer-path CHECKOUT   # and the EquiformerV3 code
+    cd examples/recipes/benchmarks
+    python published.py v2-31m                                      # equical alone
+    python published.py v2-31m --peer PYTHON                        # and fairchem-core 1.10 in another environment
+    python published.py v3-30m --peer PYTHON --peer-path CHECKOUT   # and the EquiformerV3 code
 
 Both get the same random weights and the same 32 atoms of copper, and must find the same energy and forces. Each runs
 in a process of its own, one after the other, so that peak memory is its own; the table says the median of several
