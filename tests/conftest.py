@@ -63,6 +63,13 @@ def same_random_numbers() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def plots_are_not_drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than the runs of most tests: figures are made, and drawn in tests marked ``drawn`` alone."""
+    if "drawn" not in request.keywords:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: Path(path).touch())
+
+
 @pytest.fixture
 def tiny_potential() -> Potential:
     """A float64 :class:`Potential` for the elements of ``TINY_ELEMENTS``, cutoff 4 Å; yours to change."""

@@ -19,6 +19,7 @@ def path(tmp_path, monkeypatch):
     return write_copper(tmp_path, 6)
 
 
+@pytest.mark.drawn
 def test_errors_are_printed_and_written(path, tmp_path, tiny_model):
     done = run(path, "--model", tiny_model, "--group-key", "run")
     assert done.exit_code == 0, done.output

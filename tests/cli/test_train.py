@@ -34,6 +34,7 @@ def write_broken(folder):
     (folder / "pairs.extxyz").write_text(text.replace("forces:R:3", "forces:R:2:third:R:1"))
 
 
+@pytest.mark.drawn
 def test_everything_lands_in_one_folder(config, tmp_path):
     done = run(config)
     assert done.exit_code == 0, done.output

@@ -116,6 +116,7 @@ def test_frozen_layers_stay_and_input_is_left_alone(slab):
     assert moved.tolist() == [False] * 8 + [True] * 4
 
 
+@pytest.mark.drawn
 def test_files(slab, tmp_path):
     folder = tmp_path / "run"
     result = adsorption_energy(slab, "O", EMT(), output=folder)

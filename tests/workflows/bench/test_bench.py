@@ -41,6 +41,7 @@ def test_the_network_takes_its_share_of_real_time(tiny_model):
     assert row.shares["network"] > 0.1
 
 
+@pytest.mark.drawn
 def test_files(tiny_model, tmp_path):
     structure = fcc111("Al", (1, 1, 2), a=4.05, vacuum=5.0)
     result = bench(tiny_model, structure, sizes=[5, 3], steps=1, output=tmp_path / "out", device="cpu")

@@ -248,6 +248,7 @@ def test_models_of_adsorption_energies_are_refused():
         elastic(bulk("Cu"), calculator)
 
 
+@pytest.mark.drawn
 def test_files_and_resume(tmp_path):
     crystal = bulk("Cu", a=COPPER)
     result = elastic(crystal, EMT(), output=tmp_path)

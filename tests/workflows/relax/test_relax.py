@@ -262,6 +262,7 @@ def test_forces_that_stop_being_numbers_end_the_run_with_the_good_frames(tmp_pat
     assert not (tmp_path / "out" / "result.json").exists()
 
 
+@pytest.mark.drawn
 def test_files_tell_the_whole_story(tmp_path, distorted):
     result = relax(distorted, EMT(), cell="free", output=tmp_path / "out")
     assert result.output == tmp_path / "out"
