@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from equical.checkpoint import load_checkpoint, shipped_models
     from equical.conversion import convert
     from equical.workflows.adsorption import AdsorptionResult, adsorption_energy
+    from equical.workflows.check import CheckResult, check
     from equical.workflows.elastic import ElasticResult, elastic
     from equical.workflows.eos import EosResult, eos
     from equical.workflows.md import MDResult, md
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AdsorptionResult": "equical.workflows.adsorption",
+    "CheckResult": "equical.workflows.check",
     "ElasticResult": "equical.workflows.elastic",
     "EosResult": "equical.workflows.eos",
     "EquiCalc": "equical.calculator",
@@ -30,6 +32,7 @@ _HOME = {
     "PhononResult": "equical.workflows.phonon",
     "RelaxResult": "equical.workflows.relax",
     "adsorption_energy": "equical.workflows.adsorption",
+    "check": "equical.workflows.check",
     "convert": "equical.conversion",
     "elastic": "equical.workflows.elastic",
     "eos": "equical.workflows.eos",
@@ -43,6 +46,7 @@ _HOME = {
 
 __all__ = [
     "AdsorptionResult",
+    "CheckResult",
     "ElasticResult",
     "EosResult",
     "EquiCalc",
@@ -52,6 +56,7 @@ __all__ = [
     "RelaxResult",
     "__version__",
     "adsorption_energy",
+    "check",
     "convert",
     "elastic",
     "eos",

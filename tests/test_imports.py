@@ -11,7 +11,7 @@ import equical
 
 PACKAGE = Path(equical.__file__).parent
 LAYERS = [  # each may import itself and what stands above it here
-    {"errors", "prediction"},
+    {"errors", "files", "prediction"},
     {"so3", "neighbors"},
     {"graph"},
     {"model"},

@@ -1,0 +1,83 @@
+"""``equical check``: thin skin over :func:`equical.check`."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from equical.cli.notices import warnings_as_lines
+from equical.cli.options import calculator_options, finish, make_calculator, output_options
+from equical.errors import InputError
+
+if TYPE_CHECKING:
+    from equical.workflows.check import CheckResult
+
+
+@click.command("check")
+@click.option(
+    "--calculator", metavar="NAME|MODULE:FACTORY", help="Any ASE calculator in place of a model: emt, or mine:make."
+)
+@click.option("--structure", "structures", multiple=True, type=click.Path(path_type=Path), help="Examine it on these.")
+@click.option("--quick", is_flag=True, help="Fewer points, directions and steps.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Do this check alone; repeat it.")
+@calculator_options
+@output_options
+def check(
+    calculator: str | None,
+    structures: tuple[Path, ...],
+    quick: bool,
+    only: tuple[str, ...],
+    model: str,
+    device: str,
+    dtype: str,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Examine a model, or any ASE calculator, for wrong numbers.
+
+    Forces and stress against finite differences, symmetries, supercells, smoothness, isolated atoms, dimers, energy in
+    dynamics, the same answer whatever was asked before. Each is measured and compared with a limit. A model is best
+    examined with --dtype float64, in which rounding hides nothing.
+
+    Exit code: 0 all within limits, 2 some are not, 1 error.
+    """
+    from equical.cli.calculators import calculator_maker
+    from equical.workflows.check import check as run
+    from equical.workflows.common.inputs import read_structures
+
+    if calculator is not None and not structures and ":" not in calculator and calculator != "emt":
+        raise InputError(f"give structures for the calculator {calculator} with --structure FILE")
+    named = {f"{path.stem}{n or ''}": atoms for path in structures for n, atoms in enumerate(read_structures(path))}
+    folder = output or Path(f"check-{(calculator or Path(model).name).replace(':', '-')}")
+    make = calculator_maker(calculator) if calculator else partial(make_calculator, model, device, dtype)
+    with warnings_as_lines(quiet):
+        result = run(
+            make,
+            named or None,
+            quick=quick,
+            checks=only or None,
+            output=folder,
+            overwrite=overwrite,
+            progress=not quiet,
+        )
+    if not quiet:
+        _print(result)
+        click.echo(f"results in {folder}")
+    finish(result.converged)
+
+
+def _print(result: CheckResult) -> None:
+    width = max(len(finding.structure) for finding in result.findings)
+    for finding in result.findings:
+        limit = "" if finding.limit is None else f"limit {finding.limit:.0e}"
+        where = f"{finding.verdict:<6} {finding.check:<14} {finding.structure:<{width}}"
+        click.echo(f"{where} {finding.value:>9.1e} {limit:<12} {finding.unit}")
+    for finding in result.failed:
+        click.echo(f"FAILED: {finding.check} ({finding.structure}): {finding.detail}")
+    kind = "conservative" if result.conservative else "direct forces"
+    verdict = "all within limits" if result.converged else f"{len(result.failed)} beyond their limit"
+    click.echo(f"{len(result.findings)} findings, {kind}, {result.dtype}: {verdict} ({result.wall_time:.0f} s)")
