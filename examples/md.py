@@ -23,7 +23,7 @@ def main(model: str = "metals-pbe", steps: int = 1000, size: int = 3, folder: st
     copper = bulk("Cu", "fcc", a=3.61, cubic=True) * (size, size, size)
 
     # Noise and friction bring the crystal to 300 K; left alone from there, its energy should stay what it is.
-    warm = md(copper, calculator, ensemble="langevin", temperature=300, timestep=2, steps=steps, quiet=False)
+    warm = md(copper, calculator, ensemble="langevin", temperature=300, timestep=2, steps=steps, progress=True)
     free = md(
         warm.atoms,
         calculator,
@@ -33,18 +33,18 @@ def main(model: str = "metals-pbe", steps: int = 1000, size: int = 3, folder: st
         steps=steps,
         output=f"{folder}/crystal",
         overwrite=True,
-        quiet=False,
+        progress=True,
     )
-    print(f"crystal: {free.temperature.mean:.0f} ± {free.temperature.error:.0f} K")
+    print(f"crystal: {free.temperature} K")
     print(f"energy drift {free.energy_drift:.1e} meV/atom/ps without a thermostat")
 
     # Melted at the density of the liquid by heating it well beyond its melting point, then cooled and measured.
     volume = LIQUID["volume"] * len(copper)
     copper.set_cell(copper.cell * (volume / copper.get_volume()) ** (1 / 3), scale_atoms=True)
     melting = md(
-        copper, calculator, ensemble="langevin", temperature=(300, 4000), timestep=2, steps=2 * steps, quiet=False
+        copper, calculator, ensemble="langevin", temperature=(300, 4000), timestep=2, steps=2 * steps, progress=True
     )
-    # A run with an output folder can be killed at any moment, and goes on with restart=True, to the last bit.
+    # A run with an output folder can be killed at any moment, and goes on with resume=True, to the last bit.
     liquid = md(
         melting.atoms,
         calculator,
@@ -52,13 +52,11 @@ def main(model: str = "metals-pbe", steps: int = 1000, size: int = 3, folder: st
         temperature=1600,
         timestep=2,
         steps=4 * steps,
-        equilibration=0.5,
+        equilibrate=0.5,
         output=f"{folder}/liquid",
         overwrite=True,
-        quiet=False,
+        progress=True,
     )
-    if liquid.problem:
-        print(liquid.problem)
     if liquid.radial_distribution is not None:
         rdf = liquid.radial_distribution
         peak = rdf.distance[rdf.total.argmax()]
@@ -66,7 +64,8 @@ def main(model: str = "metals-pbe", steps: int = 1000, size: int = 3, folder: st
         print(f"        (experiment {LIQUID['first peak']:.2f} Å)")
     if liquid.diffusion is not None:
         value, error = liquid.diffusion.coefficient["Cu"], liquid.diffusion.error["Cu"]
-        print(f"        diffusion ({value:.1e} ± {error:.0e}) cm²/s  (experiment {LIQUID['diffusion']:.1e})")
+        found = liquid.diffusion.reason.get("Cu", f"({value:.1e} ± {error:.0e}) cm²/s")
+        print(f"        diffusion: {found}  (experiment {LIQUID['diffusion']:.1e} cm²/s)")
     print(f"trajectories, tables and plots are in {folder}/")
 
 

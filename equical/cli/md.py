@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from equical.cli.notices import warnings_as_lines
-from equical.cli.options import calculator_options, finish, make_calculator, output_options, structure_argument
+from equical.cli.notices import warn_of_old_option, warnings_as_lines
+from equical.cli.options import (
+    calculator_options,
+    finish,
+    make_calculator,
+    output_options,
+    resume_option,
+    structure_argument,
+)
 
 if TYPE_CHECKING:
     from equical.workflows.md import MDResult
@@ -45,16 +53,23 @@ class Temperature(click.ParamType):
 )
 @click.option("--pressure", type=float, metavar="GPA", help="Of npt, npt-iso, berendsen.  [default: 0]")
 @click.option("--timestep", type=float, default=1.0, show_default=True, metavar="FS", help="0.5 to 1 with hydrogen.")
-@click.option("--steps", type=int, default=10_000, show_default=True, help="All of them, those before a restart too.")
+@click.option("--steps", type=int, default=10_000, show_default=True, help="All of them, those before --resume too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of velocities and stochastic thermostats.")
 @click.option("--interval", type=int, metavar="STEPS", help="Between frames.  [default: 10 fs, 4 fs with light atoms]")
 @click.option("--thermostat-time", type=float, default=100.0, show_default=True, metavar="FS", help="1/friction.")
 @click.option("--barostat-time", type=float, default=1000.0, show_default=True, metavar="FS", help="Relaxation time.")
 @click.option(
-    "--equilibration", type=float, default=0.2, show_default=True, metavar="FRACTION", help="Left out of averages."
+    "--equilibrate",
+    type=float,
+    default=0.2,
+    show_default=True,
+    metavar="STEPS",
+    help="First steps that no average contains; below 1, a fraction of the run.",
 )
+@click.option("--equilibration", type=float, hidden=True)
 @click.option("--keep-velocities", is_flag=True, help="Start from the velocities in the file.")
-@click.option("--restart", is_flag=True, help="Go on with the run in the output folder; repeat all other options.")
+@resume_option
+@click.option("--restart", is_flag=True, hidden=True)
 @calculator_options
 @output_options
 def md(
@@ -66,6 +81,7 @@ def md(
     overwrite: bool,
     quiet: bool,
     restart: bool,
+    equilibration: float | None,
     **settings: Any,
 ) -> None:
     """Run molecular dynamics of STRUCTURE, in constant energy, temperature or pressure.
@@ -80,17 +96,21 @@ def md(
     berendsen    the same by weak coupling: to equilibrate only
 
     Writes trajectory, thermodynamics, RDF, MSD with diffusion coefficients, velocity autocorrelation and vibrational
-    density of states, and plots. A killed run goes on with the same command and --restart. Exit code 2 means that the
-    atoms flew apart.
+    density of states, and plots. A killed run goes on with the same command and --resume; only --steps and
+    --equilibrate may change. Exit code 2 means that the atoms flew apart.
     """
     from equical.workflows.common.inputs import read_structure
     from equical.workflows.md import md as run
 
     atoms = read_structure(structure)
-    output = output or Path(f"md-{structure.stem}")
+    folder = output or Path(f"md-{structure.stem}")
     with warnings_as_lines(quiet):
+        if restart:
+            settings["resume"] = warn_of_old_option("--restart", "--resume", restart)
+        if equilibration is not None:
+            settings["equilibrate"] = warn_of_old_option("--equilibration", "--equilibrate", equilibration)
         calculator = make_calculator(model, device, dtype)
-        result = run(atoms, calculator, output=output, overwrite=overwrite, restart=restart, quiet=quiet, **settings)
+        result = run(atoms, calculator, output=folder, overwrite=overwrite, progress=not quiet, **settings)
     if not quiet:
         _report(result)
     finish(result.converged)
@@ -99,8 +119,8 @@ def md(
 def _report(result: MDResult) -> None:
     """Print what one wants to know first."""
     lines = {"steps": f"{result.steps} ({result.time:g} ps)"}
-    if result.restarted_from is not None:
-        lines["restarted from"] = f"step {result.restarted_from}"
+    if result.resumed_from is not None:
+        lines["resumed from"] = f"step {result.resumed_from}"
     for name, average, unit in (
         ("temperature", result.temperature, "K"),
         ("potential energy", result.potential_energy, "eV"),
@@ -108,14 +128,15 @@ def _report(result: MDResult) -> None:
         ("volume", result.volume, "Å³"),
     ):
         if average is not None:
-            lines[name] = f"{average.mean:.6g} ± {average.error:.2g} {unit}"
-    if result.density == result.density:  # not NaN
+            lines[name] = f"{average} {unit}"
+    if isfinite(result.density):
         lines["density"] = f"{result.density:.4g} g/cm³"
-    if result.energy_drift == result.energy_drift:
+    if isfinite(result.energy_drift):
         lines["energy drift"] = f"{result.energy_drift:.3g} meV/atom/ps"
     if result.diffusion is not None:
         for element, value in result.diffusion.coefficient.items():
-            lines[f"diffusion of {element}"] = f"{value:.3g} ± {result.diffusion.error[element]:.1g} cm²/s"
+            number = f"{value:.3g} ± {result.diffusion.error[element]:.1g} cm²/s"
+            lines[f"diffusion of {element}"] = result.diffusion.reason.get(element, number)
     for name, text in lines.items():
         click.echo(f"{name:<18} {text}")
-    click.echo(f"results in {result.folder}")
+    click.echo(f"results in {result.output}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-__all__ = ["warnings_as_lines"]
+__all__ = ["warn_of_old_option", "warnings_as_lines"]
+
+Value = TypeVar("Value")
 
 
 @contextmanager
@@ -31,3 +33,9 @@ def warnings_as_lines(quiet: bool) -> Iterator[None]:
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield
+
+
+def warn_of_old_option(old: str, new: str, value: Value) -> Value:
+    """Say that an option has another name now, and return what was given for it."""
+    warnings.warn(f"{old} is called {new} now, and will be refused in the next release", stacklevel=2)
+    return value

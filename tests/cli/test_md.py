@@ -1,6 +1,7 @@
 """``equical md`` as its users meet it."""
 
 import json
+import re
 
 import pytest
 from ase.build import bulk, fcc111, molecule
@@ -28,26 +29,49 @@ def test_ensembles_are_those_of_the_workflow():
     assert list(ENSEMBLES) == list(workflow.ENSEMBLES)
 
 
-def test_runs_reports_and_restarts(run, tmp_path):
+@pytest.mark.filterwarnings("ignore:mean temperature")
+def test_runs_reports_and_resumes(run, tmp_path):
     options = ["cu.cif", "--ensemble", "npt", "--timestep", 4, "--pressure", 1, "--interval", 1]
     result = run(*options, "--steps", 22, "--output", "out")
     assert result.exit_code == 0, result.stderr
     assert "steps              22 (0.088 ps)" in result.stdout
     for name in ("temperature", "pressure", "volume", "density", "energy drift", "diffusion of Cu"):
         assert f"\n{name} " in result.stdout
+    assert "diffusion of Cu    mean square displacement of " in result.stdout
+    assert "nan" not in result.stdout
     assert "results in out" in result.stdout
     again = run(*options, "--steps", 22, "--output", "out")
     assert (again.exit_code, again.stderr.count("\n")) == (1, 1)
     assert "not empty" in again.stderr
-    longer = run(*options, "--steps", 30, "--output", "out", "--restart")
+    longer = run(*options, "--steps", 30, "--output", "out", "--resume")
     assert longer.exit_code == 0, longer.stderr
-    assert "restarted from     step 22" in longer.stdout
+    assert "resumed from       step 22" in longer.stdout
     assert len(read("out/trajectory.extxyz", index=":")) == 31
     data = json.loads((tmp_path / "out" / "result.json").read_text())
     assert (data["steps"], data["settings"]["pressure"], data["model"]["calculator"]) == (30, 1.0, "EMT")
-    other = run(*options, "--steps", 30, "--output", "out", "--restart", "--seed", 2)
+    other = run(*options, "--steps", 30, "--output", "out", "--resume", "--seed", 2)
     assert other.exit_code == 1
-    assert "seed 0 (now 2)" in other.stderr
+    assert "seed was 0; keep to that" in other.stderr
+
+
+def test_old_options_work_for_one_release(run):
+    options = ["cu.cif", "--ensemble", "nve", "--timestep", 4, "--output", "out"]
+    first = run(*options, "--steps", 10, "--equilibration", 0.5)
+    assert (first.exit_code, first.stderr.count("\n")) == (0, 1)
+    assert first.stderr.startswith("equical: warning: --equilibration is called --equilibrate now, and will be refused")
+    again = run(*options, "--steps", 20, "--restart")
+    assert (again.exit_code, again.stderr.count("\n")) == (0, 1)
+    assert again.stderr.startswith("equical: warning: --restart is called --resume now, and will be refused")
+    assert "resumed from       step 10" in again.stdout
+    assert run(*options, "--steps", 30, "--restart", "--quiet").output == ""
+    assert not {"--restart", "--equilibration"} & set(run("--help").stdout.split())
+
+
+def test_a_short_run_prints_no_error_it_does_not_know(run):
+    result = run("cu.cif", "--steps", 10)
+    assert re.search(r"\ntemperature +[\d.]+ K\n", result.stdout)
+    assert result.stderr.startswith("equical: warning: mean temperature of ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_ramp_default_folder_and_quiet(run, tmp_path):
@@ -82,6 +106,7 @@ def test_atoms_that_fly_apart_are_exit_code_2_and_one_line(run, tmp_path):
         (["slab.cif", "--ensemble", "npt"], "would close the 12.0 Å of vacuum along c"),
         (["water.xyz", "--timestep", 6], "cannot follow hydrogen"),
         (["cu.cif", "--keep-velocities"], "carries no velocities"),
+        (["cu.cif", "--steps", 10, "--equilibrate", 10], "10 steps to equilibrate leave none of 10"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(run, arguments, message, tmp_path):

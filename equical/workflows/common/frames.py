@@ -18,7 +18,7 @@ from equical.files import atomic_path
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["append_structure", "as_extxyz", "check_writable", "snapshot", "write_structures"]
+__all__ = ["append_structure", "as_extxyz", "check_writable", "read_frame", "snapshot", "write_structures"]
 
 RESERVED = frozenset({"Lattice", "Properties", "pbc", "cell", "numbers", "positions", "species", "pos", "virial"})
 """Names that extxyz gives a meaning of its own, beside those of results."""
@@ -57,6 +57,24 @@ def as_extxyz(image: Atoms) -> str:
     text = io.StringIO()
     write(text, _writable(image), format="extxyz")
     return text.getvalue()
+
+
+def read_frame(text: bytes, size: int) -> Atoms | None:
+    """The structure in the text of one extxyz frame, with its energy and forces; None where it is not whole.
+
+    Args:
+        text: of the frame, to the end of its last line.
+        size: number of atoms it must have.
+    """
+    from ase.io import read
+
+    try:
+        frame = read(io.StringIO(text.decode("utf-8")), format="extxyz")
+        numbers = [frame.positions, frame.cell.array, frame.get_forces(apply_constraint=False)]
+        whole = len(frame) == size and all(np.isfinite(values).all() for values in numbers)
+        return frame if whole and np.isfinite(frame.get_potential_energy()) else None
+    except Exception:  # ASE's readers raise whatever their parsing stumbles over
+        return None
 
 
 def _writable(atoms: Atoms) -> Atoms:

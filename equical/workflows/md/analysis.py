@@ -1,8 +1,6 @@
-"""What a trajectory tells: radial distribution, mean square displacement, diffusion, and the vibrational spectrum.
+"""What a trajectory tells of structure and vibrations: pure functions of arrays."""
 
-Pure functions of arrays. Correlation functions average over all time origins by fast Fourier transform (Kneller et al.,
-Comput. Phys. Commun. 91, 191 (1995)).
-"""
+from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -12,29 +10,23 @@ from scipy.integrate import trapezoid
 
 from equical.neighbors.build import neighbor_list
 from equical.neighbors.cells import heights
+from equical.workflows.md.correlation import autocorrelation, correlation_length, moving_elements
 
-__all__ = [
-    "Diffusion",
-    "RadialDistribution",
-    "Spectrum",
-    "block_error",
-    "diffusion",
-    "drift",
-    "radial_distribution",
-    "spectrum",
-]
+__all__ = ["RadialDistribution", "Spectrum", "block_error", "drift", "radial_distribution", "spectrum"]
 
 Floats = NDArray[np.float64]
 
-_MOST_RDF_FRAMES = 200  # more change g(r) by less than its line is thick
-_RDF_BIN = 0.05  # Å
-_RDF_RANGE = 10.0  # Å
-_LONGEST_CORRELATION = 2.0  # ps; resolves 0.25 THz
-_FIT_START = 0.2  # of the lags, which reach to half of the trajectory: after the ballistic part
-_BLOCKS = 4
-_AVERAGE_BLOCKS = 10
-_CM2_PER_S = 1e-4  # 1 Å²/ps
-_CHUNK = 2_000_000  # numbers transformed at a time, 64 MB with padding
+MOST_RDF_FRAMES = 200
+"""More change g(r) by less than its line is thick."""
+
+RDF_BIN = 0.05
+"""Å."""
+
+RDF_RANGE = 10.0
+"""Å."""
+
+AVERAGE_BLOCKS = 10
+"""Parts of a series whose means are compared."""
 
 
 @dataclass(frozen=True)
@@ -55,39 +47,18 @@ class RadialDistribution:
 
 
 @dataclass(frozen=True)
-class Diffusion:
-    """Mean square displacement and what follows from its slope.
-
-    Attributes:
-        lag: ``[L]`` ps.
-        msd: ``[L]`` Å² for each element.
-        coefficient: Self-diffusion coefficient of each element, cm²/s, from the slope of its MSD / 6.
-        error: Standard error of each coefficient, cm²/s, from four blocks of the trajectory.
-        window: Range of lags of the fit, ps.
-    """
-
-    lag: Floats
-    msd: dict[str, Floats]
-    coefficient: dict[str, float]
-    error: dict[str, float]
-    window: tuple[float, float]
-
-
-@dataclass(frozen=True)
 class Spectrum:
     """Velocity autocorrelation and vibrational density of states.
 
     Attributes:
         lag: ``[L]`` ps.
         vacf: ``[L]`` ⟨v(0)·v(t)⟩ / ⟨v²⟩ for each element.
-        coefficient: Self-diffusion coefficient of each element, cm²/s, from the integral of ⟨v(0)·v(t)⟩ / 3.
         frequency: ``[F]`` THz, up to the Nyquist frequency of the frames.
         dos: ``[F]`` density of states of each element, 1/THz; their sum integrates to 1.
     """
 
     lag: Floats
     vacf: dict[str, Floats]
-    coefficient: dict[str, float]
     frequency: Floats
     dos: dict[str, Floats]
 
@@ -103,12 +74,12 @@ def radial_distribution(positions: Floats, cells: Floats, symbols: NDArray[np.st
     Returns:
         g(r) up to 10 Å or half the smallest height of the cell, whichever is less.
     """
-    reach = min(_RDF_RANGE, float(heights(cells).min()) / 2)
-    edges = np.linspace(0, reach, max(round(reach / _RDF_BIN), 1) + 1)
+    reach = min(RDF_RANGE, float(heights(cells).min()) / 2)
+    edges = np.linspace(0, reach, max(round(reach / RDF_BIN), 1) + 1)
     elements, kind = np.unique(symbols, return_inverse=True)
     pairs = len(elements) ** 2
     counts = np.zeros((pairs, len(edges) - 1))
-    frames = np.unique(np.linspace(0, len(positions) - 1, _MOST_RDF_FRAMES).astype(int))
+    frames = np.unique(np.linspace(0, len(positions) - 1, MOST_RDF_FRAMES).astype(int))
     for frame in frames:
         near = neighbor_list(positions[frame], cells[frame], True, reach)
         vectors = positions[frame][near.sender] + near.shift @ cells[frame] - positions[frame][near.receiver]
@@ -133,27 +104,6 @@ def radial_distribution(positions: Floats, cells: Floats, symbols: NDArray[np.st
     return RadialDistribution((edges[1:] + edges[:-1]) / 2, total, partial, coordination)
 
 
-def diffusion(positions: Floats, interval: float, symbols: NDArray[np.str_], moving: NDArray[np.bool_]) -> Diffusion:
-    """Mean square displacement of each element and its diffusion coefficient.
-
-    Args:
-        positions: ``[T, N, 3]`` Å, unwrapped, without the drift of the whole system.
-        interval: ps between frames.
-        symbols: ``[N]`` elements.
-        moving: ``[N]`` atoms to count.
-    """
-    longest = max(len(positions) // 2, 1)
-    lag = np.arange(longest, dtype=np.float64) * interval
-    msd, coefficient, error = {}, {}, {}
-    for element in _elements(symbols, moving):
-        chosen = positions[:, moving & (symbols == element)]
-        msd[element] = _mean_square_displacement(chosen)
-        coefficient[element] = _einstein(msd[element], interval)
-        blocks = [_einstein(_mean_square_displacement(part), interval) for part in np.array_split(chosen, _BLOCKS)]
-        error[element] = float(np.std(blocks, ddof=1) / np.sqrt(_BLOCKS))
-    return Diffusion(lag, msd, coefficient, error, (_FIT_START * lag[-1], lag[-1]))
-
-
 def spectrum(
     velocities: Floats, interval: float, symbols: NDArray[np.str_], masses: Floats, moving: NDArray[np.bool_]
 ) -> Spectrum:
@@ -169,20 +119,19 @@ def spectrum(
         masses: ``[N]`` u.
         moving: ``[N]`` atoms to count.
     """
-    longest = max(min(len(velocities) // 2, round(_LONGEST_CORRELATION / interval) + 1), 2)
+    longest = correlation_length(len(velocities), interval)
     window = 0.5 * (1 + np.cos(np.pi * np.arange(longest) / longest))
-    vacf, coefficient, dos = {}, {}, {}
-    for element in _elements(symbols, moving):
+    vacf, dos = {}, {}
+    for element in moving_elements(symbols, moving):
         chosen = moving & (symbols == element)
-        correlation = _autocorrelation(velocities[:, chosen], longest)
+        correlation = autocorrelation(velocities[:, chosen], longest)
         vacf[element] = correlation / correlation[0] if correlation[0] > 0 else correlation
-        coefficient[element] = float(trapezoid(correlation, dx=interval) / (3 * chosen.sum()) * _CM2_PER_S)
-        weighted = _autocorrelation(velocities[:, chosen] * np.sqrt(masses[chosen])[:, None], longest)
+        weighted = autocorrelation(velocities[:, chosen] * np.sqrt(masses[chosen])[:, None], longest)
         dos[element] = _cosine_transform(window * weighted)
     frequency = np.linspace(0, 0.5 / interval, len(next(iter(dos.values()))))
     area = trapezoid(sum(dos.values()), frequency)
     normalised = {name: values / area if area > 0 else values for name, values in dos.items()}
-    return Spectrum(np.arange(longest, dtype=np.float64) * interval, vacf, coefficient, frequency, normalised)
+    return Spectrum(np.arange(longest, dtype=np.float64) * interval, vacf, frequency, normalised)
 
 
 def drift(time: Floats, energy: Floats) -> float:
@@ -194,51 +143,10 @@ def drift(time: Floats, energy: Floats) -> float:
 
 def block_error(values: Floats) -> float:
     """Standard error of the mean of a correlated series, from ten blocks; NaN below twenty values."""
-    if len(values) < 2 * _AVERAGE_BLOCKS:
+    if len(values) < 2 * AVERAGE_BLOCKS:
         return float("nan")
-    means = [block.mean() for block in np.array_split(values, _AVERAGE_BLOCKS)]
-    return float(np.std(means, ddof=1) / np.sqrt(_AVERAGE_BLOCKS))
-
-
-def _elements(symbols: NDArray[np.str_], moving: NDArray[np.bool_]) -> list[str]:
-    return [str(element) for element in np.unique(symbols[moving])]
-
-
-def _autocorrelation(series: Floats, longest: int) -> Floats:
-    """Σ over atoms of ⟨x(0)·x(t)⟩, averaged over all time origins of each lag; ``[T, N, 3]`` to ``[longest]``."""
-    frames = len(series)
-    total = np.zeros(longest)
-    chunk = max(1, _CHUNK // (3 * frames))
-    for start in range(0, series.shape[1], chunk):
-        flat = series[:, start : start + chunk].reshape(frames, -1)
-        # Twice the length of zeros keeps the end of the series from correlating with its start.
-        transform = np.fft.rfft(flat, n=2 * frames, axis=0)
-        power = (transform * transform.conj()).real.sum(axis=1)
-        total += np.fft.irfft(power, n=2 * frames)[:longest]
-    return total / (frames - np.arange(longest))
-
-
-def _mean_square_displacement(positions: Floats) -> Floats:
-    """⟨|r(t) - r(0)|²⟩ in Å² for lags up to half of the frames; ``[T, N, 3]`` to ``[T/2]``."""
-    frames, atoms = positions.shape[:2]
-    longest = max(frames // 2, 1)
-    centred = positions - positions.mean(axis=0)  # large coordinates would cost digits
-    squares = (centred**2).sum(axis=(1, 2))
-    # Σ over origins of r²(t0) + r²(t0 + lag): all frames twice, less the ends that this lag cannot pair.
-    ends = np.concatenate([[0.0], np.cumsum(squares[: longest - 1] + squares[::-1][: longest - 1])])
-    sums = (2 * squares.sum() - ends) / (frames - np.arange(longest))
-    msd = (sums - 2 * _autocorrelation(centred, longest)) / atoms
-    msd[0] = 0.0  # rounding otherwise
-    return np.asarray(msd)
-
-
-def _einstein(msd: Floats, interval: float) -> float:
-    """Diffusion coefficient in cm²/s from the slope of the MSD (Å²) beyond its ballistic part."""
-    lag = np.arange(len(msd)) * interval
-    first = max(int(_FIT_START * len(msd)), 1)
-    if len(msd) - first < 2:
-        return float("nan")
-    return float(np.polyfit(lag[first:], msd[first:], 1)[0] / 6 * _CM2_PER_S)
+    means = [block.mean() for block in np.array_split(values, AVERAGE_BLOCKS)]
+    return float(np.std(means, ddof=1) / np.sqrt(AVERAGE_BLOCKS))
 
 
 def _cosine_transform(correlation: Floats) -> Floats:

@@ -3,12 +3,14 @@
 ASE integrates; three things are added. Its Nosé-Hoover chains count 3N degrees of freedom, which heats small cells
 whose momentum is conserved (see :mod:`.velocities`), and its fully flexible barostat counts nine cell momenta although
 the cell momentum is symmetric and has six (Martyna, Tobias, Klein, J. Chem. Phys. 101, 4177 (1994), Eq. 2.9), which
-heats the cell 1.5 times: both are set right here. A :class:`Propagator` names the internal variables that a restart
+heats the cell 1.5 times: both are set right here. A :class:`Propagator` names the internal variables that a resumed run
 must bring back, several of them private to ASE; a test continues every ensemble bit for bit and notices if they change.
 And Langevin keeps count of the heat it exchanges, so that its energy drift can be told from its heat bath.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -66,7 +68,7 @@ class Propagator:
         """The internal variables as arrays (numbers as arrays without dimension)."""
         return {name: np.array(attrgetter(name)(self.dynamics), dtype=np.float64) for name in self.variables}
 
-    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+    def restore(self, state: Mapping[str, NDArray[np.float64]]) -> None:
         """Bring back the internal variables of :meth:`state`."""
         for name in self.variables:
             *path, leaf = name.split(".")

@@ -1,11 +1,13 @@
 """Notices that atoms fly apart, before nonsense fills the disk."""
 
+from __future__ import annotations
+
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
 from equical.workflows.md.settings import MDSettings
-from equical.workflows.md.snapshot import Snapshot
+from equical.workflows.md.state import PhasePoint
 from equical.workflows.md.velocities import kinetic_temperature
 
 __all__ = ["Guard"]
@@ -25,7 +27,7 @@ class Guard:
         self._limit = HOT * max(settings.start_temperature, settings.end_temperature) + HEADROOM
         self._volume = start.get_volume() if settings.moves_cell else None
 
-    def problem(self, before: Snapshot, atoms: Atoms) -> str:
+    def problem(self, before: PhasePoint, atoms: Atoms) -> str:
         """What is wrong with a step, in words that complete "atoms flew apart: …"; empty if nothing is."""
         if not all(np.isfinite(values).all() for values in (atoms.positions, atoms.get_momenta(), atoms.cell.array)):
             return f"positions or velocities are no longer numbers; {ADVICE}"
@@ -42,7 +44,7 @@ class Guard:
             return f"the temperature rose to {temperature:.0f} K; {ADVICE}"
         return ""
 
-    def _shift(self, before: Snapshot, atoms: Atoms) -> NDArray[np.float64]:
+    def _shift(self, before: PhasePoint, atoms: Atoms) -> NDArray[np.float64]:
         if self._volume is None:
             return np.asarray(atoms.positions - before.positions)
         # A barostat carries the atoms far from the origin along with the cell; only the rest is motion.

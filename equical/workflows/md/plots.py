@@ -1,5 +1,7 @@
 """Pictures of a run: thermodynamics, structure, motion."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,31 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equical.files import atomic_path
-from equical.workflows.md.analysis import Diffusion, RadialDistribution, Spectrum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from equical.workflows.md.analysis import RadialDistribution, Spectrum
+    from equical.workflows.md.diffusion import Diffusion
+    from equical.workflows.md.result import MDResult
 
 __all__ = ["plot_diffusion", "plot_radial_distribution", "plot_spectrum", "plot_thermo"]
 
 Floats = NDArray[np.float64]
 
 
-def plot_thermo(
-    table: Mapping[str, Floats], num_atoms: int, skipped: float, energy_drift: float, title: str, path: Path
-) -> None:
-    """Temperature, energies, and under a barostat pressure and volume, against time.
+def plot_thermo(table: Mapping[str, Floats], result: MDResult, title: str, path: Path) -> None:
+    """Temperature, energies, and under a barostat pressure and volume, against time; equilibration is shaded.
 
     Args:
         table: Columns of the thermo table.
-        num_atoms: To give energies per atom.
-        skipped: ps at the start that no average includes, shaded.
-        energy_drift: meV/atom/ps, NaN for none.
+        result: What was made of it.
         title: Above the first panel.
         path: PNG file.
     """
-    time = table["time_ps"]
+    time, num_atoms, energy_drift = table["time_ps"], len(result.atoms), result.energy_drift
+    skipped = result.settings.equilibration_steps(result.steps) * result.settings.timestep / 1000
     panels = 5 if "volume_A3" in table else 3
     figure, axes = _figure(panels, height=1.9 * panels)
     axes[0].plot(time, table["temperature_K"], color="C3", linewidth=0.8)
@@ -78,14 +80,15 @@ def plot_radial_distribution(rdf: RadialDistribution, title: str, path: Path) ->
 
 
 def plot_diffusion(diffusion: Diffusion, title: str, path: Path) -> None:
-    """Mean square displacement with the line that gives the diffusion coefficient."""
+    """Mean square displacement, with the line that gives the diffusion coefficient where there is one."""
     figure, axes = _figure(1, height=3.6)
     for index, (element, msd) in enumerate(diffusion.msd.items()):
         value, error = diffusion.coefficient[element], diffusion.error[element]
-        label = f"{element}: D = ({value / 1e-5:.2g} ± {error / 1e-5:.1g}) · 10⁻⁵ cm²/s"
+        diffuses = element not in diffusion.reason
+        label = f"{element}: D = ({value / 1e-5:.2g} ± {error / 1e-5:.1g}) · 10⁻⁵ cm²/s" if diffuses else element
         axes[0].plot(diffusion.lag, msd, color=f"C{index}", label=label)
-        fitted = (diffusion.lag >= diffusion.window[0]) & np.isfinite(value)
-        if fitted.any():
+        if diffuses:
+            fitted = diffusion.lag >= diffusion.window[0]
             lag = diffusion.lag[fitted]
             line = msd[fitted].mean() + 6e4 * value * (lag - lag.mean())
             axes[0].plot(lag, line, color="0.2", linestyle="--", linewidth=1)
@@ -118,7 +121,7 @@ def plot_spectrum(spectrum: Spectrum, title: str, path: Path) -> None:
     _save(figure, path)
 
 
-def _figure(panels: int, height: float, share: bool = True) -> "tuple[Figure, list[Axes]]":
+def _figure(panels: int, height: float, share: bool = True) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.5, height), layout="constrained")
@@ -126,6 +129,6 @@ def _figure(panels: int, height: float, share: bool = True) -> "tuple[Figure, li
     return figure, list(axes[:, 0])
 
 
-def _save(figure: "Figure", path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)

@@ -1,22 +1,21 @@
-"""What a molecular-dynamics run is asked to do, checked before the first force is computed."""
+"""What a molecular-dynamics run is asked to do."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from ase import Atoms
-from ase.calculators.calculator import Calculator
-from ase.constraints import FixAtoms
-from ase.data import chemical_symbols
 
 from equical.errors import InputError
-from equical.workflows.common.inputs import check_structure
-from equical.workflows.common.vacuum import VACUUM, widest_gap
+from equical.workflows.common.settings import Settings, require_positive
 
-__all__ = ["BAROSTATS", "ENSEMBLES", "MDSettings", "check_run"]
+__all__ = ["BAROSTATS", "ENSEMBLES", "Ensemble", "MDSettings"]
 
-ENSEMBLES = {
+Ensemble = Literal["nve", "langevin", "bussi", "nose-hoover", "npt", "npt-iso", "berendsen"]
+
+ENSEMBLES: dict[Ensemble, str] = {
     "nve": "constant energy, velocity Verlet",
     "langevin": "constant temperature, Langevin (BAOAB): local noise and friction, the fastest to equilibrate",
     "bussi": "constant temperature, stochastic velocity rescaling: canonical, hardly disturbs the dynamics",
@@ -25,17 +24,17 @@ ENSEMBLES = {
     "npt-iso": "constant temperature and pressure, Martyna-Tobias-Klein, the cell keeps its shape",
     "berendsen": "weak coupling to temperature and pressure: to equilibrate only, its fluctuations are wrong",
 }
-BAROSTATS = frozenset({"npt", "npt-iso", "berendsen"})
+BAROSTATS: frozenset[Ensemble] = frozenset({"npt", "npt-iso", "berendsen"})
 
-MIN_THERMOSTAT_STEPS = 10  # a thermostat faster than this many time steps is not integrated well
-MIN_BAROSTAT_STEPS = 100  # the cell of a metal at 300 K oscillates five times in one barostat time
-MAX_HYDROGEN_TIMESTEP = 5.0  # fs; an X-H stretch takes 9 to 11 fs, Verlet diverges at period/π
-CAREFUL_HYDROGEN_TIMESTEP = 1.5  # fs
-CAREFUL_TIMESTEP = 5.0  # fs
+MIN_THERMOSTAT_STEPS = 10
+"""A thermostat faster than this many time steps is not integrated well."""
+
+MIN_BAROSTAT_STEPS = 100
+"""The cell of a metal at 300 K oscillates five times in one barostat time."""
 
 
 @dataclass(frozen=True)
-class MDSettings:
+class MDSettings(Settings):
     """How to run molecular dynamics.
 
     Attributes:
@@ -44,7 +43,7 @@ class MDSettings:
             initial velocities.
         pressure: External pressure, GPa, of ``npt``, ``npt-iso`` and ``berendsen`` (0 if not given).
         timestep: fs.
-        steps: Total number of time steps, those before a restart included.
+        steps: Total number of time steps, those before a resumed run included.
         seed: Seed of the initial velocities and of the stochastic thermostats.
         interval: Steps between two frames of the trajectory and of the thermo table. Not given: as many as fit into
             10 fs, or into 4 fs where an element up to fluorine moves, so that the vibrational spectrum is complete.
@@ -52,14 +51,16 @@ class MDSettings:
         barostat_time: Relaxation time of the barostat, fs. The cell oscillates faster than that, the stiffer and colder
             the crystal, the more: that of copper at 300 K in a fifth of this time.
         compressibility: 1/GPa, sets the speed of the ``berendsen`` barostat alone, never its result.
-        equilibration: Fraction of the run, from its start, left out of averages, RDF, MSD and spectra.
+        equilibrate: Steps at the start that no average, RDF, MSD or spectrum contains; below 1, a fraction of the run.
         keep_velocities: Start from the velocities of the structure (less their drift) instead of drawing new ones.
 
     Raises:
         InputError: A value makes no sense; the message names it.
     """
 
-    ensemble: str = "bussi"
+    ADJUSTABLE: ClassVar[frozenset[str]] = frozenset({"steps", "equilibrate"})
+
+    ensemble: Ensemble = "bussi"
     temperature: float | tuple[float, float] = 300.0
     pressure: float | None = None
     timestep: float = 1.0
@@ -69,7 +70,7 @@ class MDSettings:
     thermostat_time: float = 100.0
     barostat_time: float = 1000.0
     compressibility: float = 0.01
-    equilibration: float = 0.2
+    equilibrate: float = 0.2
     keep_velocities: bool = False
 
     def __post_init__(self) -> None:
@@ -86,10 +87,8 @@ class MDSettings:
                 raise InputError(f"{self.ensemble} keeps the cell fixed: leave out the pressure, or choose npt")
             if not np.isfinite(self.pressure):
                 raise InputError(f"pressure must be a finite number of GPa, not {self.pressure}")
-        if not 0 <= self.equilibration < 1:
-            raise InputError(f"equilibration is a fraction of the run, from 0 to below 1, not {self.equilibration}")
-        if not self.compressibility > 0:
-            raise InputError(f"compressibility must be positive (1/GPa), not {self.compressibility}")
+        require_positive(self, "compressibility")
+        self._check_equilibrate()
 
     def _check_temperature(self) -> None:
         for kelvin in (self.start_temperature, self.end_temperature):
@@ -103,16 +102,28 @@ class MDSettings:
     def _check_times(self) -> None:
         if not (np.isfinite(self.timestep) and self.timestep > 0):
             raise InputError(f"timestep must be a positive number of fs, not {self.timestep:g}")
-        if self.steps < 1:
-            raise InputError(f"steps must be 1 or more, not {self.steps}")
-        if self.seed < 0:
-            raise InputError(f"seed must be 0 or a positive integer, not {self.seed}")
-        if self.interval is not None and self.interval < 1:
-            raise InputError(f"interval must be 1 step or more, not {self.interval}")
+        self._check_whole("steps", 1)
+        self._check_whole("seed", 0)
+        if self.interval is not None:
+            self._check_whole("interval", 1)
         if self.ensemble != "nve":
             self._check_relaxation("thermostat_time", MIN_THERMOSTAT_STEPS)
         if self.moves_cell:
             self._check_relaxation("barostat_time", MIN_BAROSTAT_STEPS)
+
+    def _check_whole(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, int | np.integer) or value < least:
+            raise InputError(f"{name} must be a whole number, {least} or more, not {value!r}")
+
+    def _check_equilibrate(self) -> None:
+        value = self.equilibrate
+        if not 0 <= value < np.inf or (value > 1 and value != int(value)):
+            raise InputError(f"equilibrate must be a number of steps, or a fraction of the run below 1, not {value:g}")
+        if value >= self.steps:
+            raise InputError(
+                f"{value:g} steps to equilibrate leave none of {self.steps} to average over: ask for more steps"
+            )
 
     def _check_relaxation(self, name: str, fewest_steps: int) -> None:
         value, least = getattr(self, name), fewest_steps * self.timestep
@@ -156,66 +167,20 @@ class MDSettings:
             return self.start_temperature
         return self.start_temperature + (self.end_temperature - self.start_temperature) * step / self.steps
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; a ramp is a list."""
-        values = {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in asdict(self).items()
-        }
-        if isinstance(self.temperature, tuple):
-            values["temperature"] = list(self.temperature)
-        return values
+    def equilibration_steps(self, steps: int) -> int:
+        """How many of ``steps`` done belong to the equilibration.
+
+        >>> MDSettings(equilibrate=0.2).equilibration_steps(50), MDSettings(equilibrate=20).equilibration_steps(50)
+        (10, 20)
+        """
+        return int(np.ceil(self.equilibrate * steps)) if self.equilibrate < 1 else int(self.equilibrate)
+
+    def identity(self) -> dict[str, Any]:
+        """See :meth:`.Settings.identity`; a ramp is spread over all steps, so that they must stay the same too."""
+        return super().identity() | ({"steps": self.steps} if self.is_ramp else {})
 
 
 def _ramp(temperature: Sequence[float]) -> tuple[float, float]:
     if len(temperature) != 2:
         raise InputError(f"a temperature ramp has a start and an end, not {len(temperature)} values")
     return float(temperature[0]), float(temperature[1])
-
-
-def check_run(atoms: Atoms, calculator: Calculator, settings: MDSettings) -> list[str]:
-    """Refuse a structure that cannot be run this way; return warnings for what can but looks unwise.
-
-    Raises:
-        InputError: A broken structure, a constraint other than ``FixAtoms``, hydrogen with a time step above 5 fs,
-            velocities to be kept that are not there, or a barostat on a slab, a molecule, frozen atoms, or without
-            stress.
-    """
-    check_structure(atoms)
-    for constraint in atoms.constraints:
-        if not isinstance(constraint, FixAtoms):
-            raise InputError(f"md keeps FixAtoms constraints only: remove {type(constraint).__name__} first")
-    if settings.keep_velocities and not atoms.get_momenta().any():
-        raise InputError("the structure carries no velocities to keep: let them be drawn instead")
-    if settings.moves_cell:
-        _check_barostat(atoms, calculator, settings.ensemble)
-    return _check_timestep(atoms, settings.timestep)
-
-
-def _check_barostat(atoms: Atoms, calculator: Calculator, ensemble: str) -> None:
-    advice = "choose nve, langevin, bussi or nose-hoover"
-    if not atoms.pbc.all():
-        raise InputError(f"{ensemble} needs a structure periodic in all three directions: {advice}")
-    if atoms.constraints:
-        raise InputError(f"{ensemble} moves the cell and every atom with it, frozen ones too: free them, or {advice}")
-    if "stress" not in calculator.implemented_properties:
-        raise InputError(f"{ensemble} needs stress, which {type(calculator).__name__} does not compute: {advice}")
-    axis, gap = widest_gap(atoms)
-    if gap > VACUUM:
-        raise InputError(
-            f"{ensemble} would close the {gap:.1f} Å of vacuum along {axis}: for a slab or a molecule {advice}"
-        )
-
-
-def _check_timestep(atoms: Atoms, timestep: float) -> list[str]:
-    frozen = {i for constraint in atoms.constraints for i in constraint.index}
-    moving = {int(z) for i, z in enumerate(atoms.numbers) if i not in frozen}
-    if 1 in moving and timestep > MAX_HYDROGEN_TIMESTEP:
-        raise InputError(
-            f"a time step of {timestep:g} fs cannot follow hydrogen, which vibrates in 9 fs: use 0.5 to 1 fs"
-        )
-    if 1 in moving and timestep > CAREFUL_HYDROGEN_TIMESTEP:
-        return [f"a time step of {timestep:g} fs is long for hydrogen; 0.5 to 1 fs conserves energy"]
-    if moving and timestep > CAREFUL_TIMESTEP:
-        lightest = chemical_symbols[min(moving)]
-        return [f"a time step of {timestep:g} fs is long for {lightest}; 1 to 4 fs conserves energy"]
-    return []

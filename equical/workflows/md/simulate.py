@@ -1,30 +1,42 @@
 """The loop over time steps: propagate, watch, record, save."""
 
-import time
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase import Atoms, units
-from tqdm import tqdm
+from ase import units
 
 from equical.errors import InputError
+from equical.workflows.common.progress import progress_bar
 from equical.workflows.md.ensembles import Propagator, build_propagator
 from equical.workflows.md.guard import Guard
-from equical.workflows.md.record import TRAJECTORY, Recorder, frame_of
-from equical.workflows.md.restart import Checkpoint, load_checkpoint, save_checkpoint
-from equical.workflows.md.settings import MDSettings
-from equical.workflows.md.snapshot import Snapshot
+from equical.workflows.md.record import BAROSTAT_COLUMNS, COLUMNS, Recorder, frame_of
+from equical.workflows.md.state import MDState, PhasePoint, load_state, save_state
 from equical.workflows.md.velocities import draw_velocities, frozen_mask, kinetic_temperature, remove_drift
 
-__all__ = ["CHECKPOINT", "CHECKPOINT_EVERY", "Outcome", "Simulation", "frame_interval"]
+if TYPE_CHECKING:
+    from ase import Atoms
 
-CHECKPOINT = "restart.npz"
-CHECKPOINT_EVERY = 100  # steps; the most that a killed run has to repeat
-FRAME_TIME = 10.0  # fs between frames: spectra up to 50 THz, beyond metals and most oxides
-LIGHT_FRAME_TIME = 4.0  # fs: up to 125 THz, beyond the stretch of O-H at 111 THz
-LAST_LIGHT_ELEMENT = 9  # fluorine; molecules of H, C, N and O vibrate above 50 THz
+    from equical.workflows.md.settings import MDSettings
+
+__all__ = ["CHECKPOINT_EVERY", "Simulation", "SimulationEnd", "frame_interval"]
+
+CHECKPOINT_EVERY = 100
+"""Steps; the most that a killed run has to repeat."""
+
+FRAME_TIME = 10.0
+"""fs between frames: spectra up to 50 THz, beyond metals and most oxides."""
+
+LIGHT_FRAME_TIME = 4.0
+"""fs: up to 125 THz, beyond the stretch of O-H at 111 THz."""
+
+LAST_LIGHT_ELEMENT = 9
+"""Fluorine; molecules of H, C, N and O vibrate above 50 THz."""
 
 
 def frame_interval(atoms: Atoms, settings: MDSettings) -> int:
@@ -37,90 +49,93 @@ def frame_interval(atoms: Atoms, settings: MDSettings) -> int:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SimulationEnd:
     """How the loop ended.
 
     Attributes:
         steps: Time steps done.
         problem: Why it stopped early; empty if it did not.
-        wall_time: s, those before a restart included.
-        restarted_from: Step of the checkpoint it went on from, None for a new run.
+        resumed_from: Step of the state it went on from, None for a new run.
     """
 
     steps: int
     problem: str
-    wall_time: float
-    restarted_from: int | None
+    resumed_from: int | None
 
 
 class Simulation:
     """Atoms, their propagator, and the files they leave behind."""
 
-    def __init__(self, atoms: Atoms, settings: MDSettings, dof: int, folder: Path, origin: dict[str, Any]) -> None:
+    def __init__(self, atoms: Atoms, settings: MDSettings, dof: int, folder: Path) -> None:
         """Prepare a run.
 
         Args:
             atoms: With calculator; moved in place, and left at the last good step.
             settings: What to do.
             dof: Thermal degrees of freedom.
-            folder: Where trajectory, thermo table and checkpoint go.
-            origin: What identifies the run, from :func:`.restart.origin_of`.
+            folder: Where trajectory, thermo table and state go.
         """
         self.atoms = atoms
         self.settings = settings
         self.dof = dof
         self.folder = folder
-        self.origin = origin
         self._rng = np.random.default_rng(settings.seed)
         self._guard = Guard(atoms, settings, dof)
-        self._interval = frame_interval(atoms, settings)
-        self._earlier_wall_time = 0.0
-        self._began = time.perf_counter()
+        self.interval = frame_interval(atoms, settings)
 
-    def run(self, *, restart: bool, quiet: bool) -> Outcome:
-        """Do the time steps, from the checkpoint in the folder if there is one and ``restart`` is set.
+    def run(self, *, resume: bool, progress: bool) -> SimulationEnd:
+        """Do the time steps, from the state in the folder if there is one and ``resume`` is set.
 
         Raises:
-            InputError: The checkpoint is not of this run.
-            OSError: The disk is full; everything up to the last checkpoint is safe.
+            InputError: More steps have been done than are asked for, or no state can be read.
+            OSError: The disk is full; everything up to the last state is safe.
         """
-        for leftover in self.folder.glob(".restart.*.tmp.npz"):  # of a process killed while it saved
-            leftover.unlink()
-        path = self.folder / CHECKPOINT
-        checkpoint = load_checkpoint(path, self.origin) if restart and path.exists() else None
-        if checkpoint is None:
-            trajectory = self.folder / TRAJECTORY
-            if restart and trajectory.exists():
-                raise InputError(f"{trajectory} has no checkpoint beside it to restart from: start with --overwrite")
-            path.unlink(missing_ok=True)  # of an earlier run, whose trajectory is about to go
-            self._set_velocities()
-            propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
-        else:
-            checkpoint.snapshot.apply(self.atoms)
-            propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
-            checkpoint.restore(propagator, self._rng)
-            self._earlier_wall_time = checkpoint.wall_time
-        with Recorder(self.folder, None if checkpoint is None else checkpoint.sizes) as recorder:
-            if checkpoint is None:
-                self._record(0, propagator, recorder)
-                self._save(0, propagator, recorder)
-            first = 0 if checkpoint is None else checkpoint.step
-            steps, problem = self._loop(first, propagator, recorder, quiet)
+        state = load_state(self.folder) if resume else None
+        if state is not None and state.step > self.settings.steps:
+            raise InputError(
+                f"the run in {self.folder} has done {state.step} steps: steps counts all of them, ask for more than "
+                f"{state.step}"
+            )
+        columns = COLUMNS + BAROSTAT_COLUMNS * self.settings.moves_cell
+        with Recorder(self.folder, columns, len(self.atoms), self.interval) as recorder:
+            propagator = self._begin(recorder) if state is None else self._go_on(state, recorder)
+            first = 0 if state is None else state.step
+            steps, problem = self._loop(first, propagator, recorder, progress)
         if problem:
             when = f"step {steps + 1} ({(steps + 1) * self.settings.timestep / 1000:g} ps)"
             problem = f"atoms flew apart at {when}: {problem}"
-        return Outcome(steps, problem, self._wall_time(), None if checkpoint is None else first)
+        return SimulationEnd(steps, problem, None if state is None else first)
 
-    def _loop(self, first: int, propagator: Propagator, recorder: Recorder, quiet: bool) -> tuple[int, str]:
-        last = self.settings.steps
-        with tqdm(
-            total=last, initial=first, desc=f"md {self.settings.ensemble}", unit="step", disable=quiet or None
-        ) as bar:
+    def _begin(self, recorder: Recorder) -> Propagator:
+        recorder.begin()
+        if self.settings.keep_velocities:
+            remove_drift(self.atoms)
+        else:
+            draw_velocities(self.atoms, self.settings.start_temperature, self.dof, self._rng)
+        propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
+        self._record(0, propagator, recorder)
+        self._save(0, propagator, recorder)
+        return propagator
+
+    def _go_on(self, state: MDState, recorder: Recorder) -> Propagator:
+        recorder.go_on(state.step, state.extents)
+        self._forget()
+        state.point.apply(self.atoms)
+        propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
+        propagator.restore(state.integrator)
+        self._rng.bit_generator.state = state.rng
+        if recorder.lacks(state.step):
+            self._record(state.step, propagator, recorder)
+        return propagator
+
+    def _loop(self, first: int, propagator: Propagator, recorder: Recorder, progress: bool) -> tuple[int, str]:
+        last, label = self.settings.steps, f"md {self.settings.ensemble}"
+        with progress_bar(None, label, "steps", show=progress, total=last, initial=first) as bar:
             for step in range(first + 1, last + 1):
                 problem = self._advance(step, propagator)
                 if problem:
                     return step - 1, problem
-                if step % self._interval == 0:
+                if step % self.interval == 0:
                     self._record(step, propagator, recorder)
                     bar.set_postfix_str(f"{kinetic_temperature(self.atoms, self.dof):.0f} K", refresh=False)
                 if step % CHECKPOINT_EVERY == 0 or step == last:
@@ -130,7 +145,7 @@ class Simulation:
 
     def _advance(self, step: int, propagator: Propagator) -> str:
         """One time step, taken back if the atoms fly apart in it; says what happened then."""
-        before = Snapshot.of(self.atoms)
+        before = PhasePoint.of(self.atoms)
         propagator.set_temperature(self.settings.temperature_at(step))
         try:
             with np.errstate(all="ignore"):  # overflow is the guard's to report
@@ -147,12 +162,6 @@ class Simulation:
         if problem:
             before.apply(self.atoms)
         return problem
-
-    def _set_velocities(self) -> None:
-        if self.settings.keep_velocities:
-            remove_drift(self.atoms)
-        else:
-            draw_velocities(self.atoms, self.settings.start_temperature, self.dof, self._rng)
 
     def _record(self, step: int, propagator: Propagator, recorder: Recorder) -> None:
         atoms, settings = self.atoms, self.settings
@@ -173,26 +182,32 @@ class Simulation:
             results["stress"] = atoms.get_stress()
             pressure = -np.mean(atoms.get_stress(include_ideal_gas=True)[:3])
             row |= {"pressure_GPa": pressure / units.GPa, "volume_A3": atoms.get_volume()}
-        recorder.add(frame_of(atoms, step, row["time_ps"], results), row)
+        with _advice():
+            recorder.add(step, frame_of(atoms, step, row["time_ps"], results), row)
 
     def _save(self, step: int, propagator: Propagator, recorder: Recorder) -> None:
-        # What a calculator remembers (a neighbour list with its skin, say) may change the order of its sums and so the
-        # last bits of the forces. It forgets here, so that a run that goes on computes what a restarted one will.
+        self._forget()
+        propagator.refresh()
+        with _advice():
+            extents = recorder.sync()  # before the state that counts on them: a power cut must not take them from it
+            rng = self._rng.bit_generator.state
+            save_state(self.folder, MDState(step, PhasePoint.of(self.atoms), propagator.state(), rng, extents))
+
+    def _forget(self) -> None:
+        """Let the calculator forget, where a state is saved and where it is taken up.
+
+        What it remembers (a neighbour list with its skin, say) may change the order of its sums and so the last bits of
+        the forces; this way a run that goes on computes what a resumed one will.
+        """
         if hasattr(self.atoms.calc, "reset"):
             self.atoms.calc.reset()
-        propagator.refresh()
-        save_checkpoint(
-            self.folder / CHECKPOINT,
-            Checkpoint(
-                step=step,
-                snapshot=Snapshot.of(self.atoms),
-                propagator=propagator.state(),
-                rng=self._rng.bit_generator.state,  # type: ignore[arg-type]
-                sizes=recorder.sizes(),
-                wall_time=self._wall_time(),
-                origin=self.origin,
-            ),
-        )
 
-    def _wall_time(self) -> float:
-        return self._earlier_wall_time + time.perf_counter() - self._began
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """Tell who has run out of disk that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        advice = "the run is safe up to its last checkpoint: make room, and go on with --resume"
+        raise OSError(error.errno, f"{error.strerror} while writing; {advice}", error.filename) from error

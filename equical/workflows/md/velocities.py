@@ -5,6 +5,8 @@ of a molecule, so neither may carry heat: they are removed from the velocities a
 would make a thermostat run N/(N-1) times too hot, 3 % for 32 atoms.
 """
 
+from __future__ import annotations
+
 import numpy as np
 from ase import Atoms, units
 from numpy.typing import NDArray

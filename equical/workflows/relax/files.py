@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from io import StringIO
-
-import numpy as np
 from ase import Atoms
 
 from equical.files import atomic_path
 from equical.workflows.common.folder import RunFolder
-from equical.workflows.common.frames import append_structure, write_structures
+from equical.workflows.common.frames import append_structure, read_frame, write_structures
 from equical.workflows.common.notes import warn
 from equical.workflows.relax.plots import plot_relaxation
 from equical.workflows.relax.result import RelaxResult
@@ -47,7 +44,7 @@ class Trajectory:
         length = size + 2
         frames: list[Atoms] = []
         for first in range(0, len(lines) - length + 1, length):
-            frame = _frame(b"\n".join(lines[first : first + length]) + b"\n", size)
+            frame = read_frame(b"\n".join(lines[first : first + length]) + b"\n", size)
             if frame is None:
                 warn(f"{path} is damaged after step {len(frames) - 1}: the run goes on from there")
                 break
@@ -65,19 +62,6 @@ class Trajectory:
             write_structures(self._folder / TRAJECTORY, image)
         else:
             append_structure(self._folder / TRAJECTORY, image)
-
-
-def _frame(text: bytes, size: int) -> Atoms | None:
-    """One frame with its energy and forces; None if it cannot be read as such."""
-    from ase.io import read
-
-    try:
-        frame = read(StringIO(text.decode("utf-8")), format="extxyz")
-        numbers = [frame.positions, frame.cell.array, frame.get_forces(apply_constraint=False)]
-        whole = len(frame) == size and all(np.isfinite(values).all() for values in numbers)
-        return frame if whole and np.isfinite(frame.get_potential_energy()) else None
-    except Exception:  # ASE's readers raise whatever their parsing stumbles over
-        return None
 
 
 def write_relaxation(folder: RunFolder, result: RelaxResult) -> None:

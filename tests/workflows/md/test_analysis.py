@@ -5,7 +5,7 @@ import pytest
 from ase.build import bulk
 from scipy.integrate import trapezoid
 
-from equical.workflows.md.analysis import block_error, diffusion, drift, radial_distribution, spectrum
+from equical.workflows.md.analysis import block_error, drift, radial_distribution, spectrum
 
 EVERYTHING = np.ones(8, dtype=bool)
 
@@ -41,35 +41,6 @@ def test_fcc_has_twelve_neighbours_and_partials_add_up():
     assert mixed[peak] == pytest.approx(rdf.total[peak], rel=0.03)
 
 
-def test_mean_square_displacement_equals_the_double_loop():
-    rng = np.random.default_rng(1)
-    positions = 1e3 + rng.standard_normal((21, 8, 3)).cumsum(axis=0)
-    symbols = np.array(["Cu", "O"] * 4)
-    moving = np.array([True] * 6 + [False] * 2)
-    result = diffusion(positions, 0.5, symbols, moving)
-    copper = positions[:, [0, 2, 4]]
-    direct = [((copper[lag:] - copper[: 21 - lag]) ** 2).sum(axis=2).mean() for lag in range(10)]
-    assert np.allclose(result.msd["Cu"], direct, atol=1e-7)
-    assert np.allclose(result.lag, 0.5 * np.arange(10))
-
-
-def test_random_walk_gives_its_diffusion_coefficient():
-    rng = np.random.default_rng(2)
-    interval, coefficient = 0.01, 5e-5  # ps, cm²/s
-    step = np.sqrt(2 * coefficient * 1e4 * interval)  # Å along each axis
-    positions = step * rng.standard_normal((400, 200, 3)).cumsum(axis=0)
-    result = diffusion(positions, interval, np.array(["Li"] * 200), np.ones(200, dtype=bool))
-    assert result.error["Li"] < 0.1 * coefficient
-    assert result.coefficient["Li"] == pytest.approx(coefficient, abs=4 * result.error["Li"])
-
-
-def test_vibrating_atoms_do_not_diffuse():
-    time = 0.01 * np.arange(400)[:, None, None]
-    positions = 0.1 * np.sin(2 * np.pi * 5 * time + np.arange(24).reshape(1, 8, 3))
-    result = diffusion(positions, 0.01, np.array(["Cu"] * 8), EVERYTHING)
-    assert abs(result.coefficient["Cu"]) < 3e-8  # cm²/s; a liquid has 5e-5
-
-
 def test_autocorrelation_equals_the_double_loop():
     velocities = np.random.default_rng(3).standard_normal((40, 8, 3))
     result = spectrum(velocities, 0.01, np.array(["Cu"] * 8), np.full(8, 60.0), EVERYTHING)
@@ -100,24 +71,6 @@ def test_free_flight_correlates_forever():
     result = spectrum(velocities, 0.1, np.array(["He"] * 8), np.full(8, 4.0), EVERYTHING)
     assert np.allclose(result.vacf["He"], 1)
     assert result.dos["He"].argmax() == 0
-
-
-def test_diffusion_from_the_two_routes_agrees():
-    # Ornstein-Uhlenbeck velocities: D = ⟨v²⟩ τ / 3 per three components.
-    rng = np.random.default_rng(5)
-    interval, relaxation = 0.01, 0.05
-    keep = np.exp(-interval / relaxation)
-    velocities = np.empty((1000, 100, 3))
-    velocities[0] = rng.standard_normal((100, 3))
-    for i in range(1, 1000):
-        velocities[i] = keep * velocities[i - 1] + np.sqrt(1 - keep**2) * rng.standard_normal((100, 3))
-    positions = interval * velocities.cumsum(axis=0)
-    symbols, moving = np.array(["Ne"] * 100), np.ones(100, dtype=bool)
-    expected = relaxation * 1e-4
-    assert spectrum(velocities, interval, symbols, np.full(100, 20.0), moving).coefficient["Ne"] == pytest.approx(
-        expected, rel=0.1
-    )
-    assert diffusion(positions, interval, symbols, moving).coefficient["Ne"] == pytest.approx(expected, rel=0.1)
 
 
 def test_drift_is_the_slope_and_undefined_without_a_conserved_energy():

@@ -1,22 +1,26 @@
 """Molecular dynamics as a user runs it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from ase import Atom, Atoms, units
 from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import read
 from ase.md.verlet import VelocityVerlet
-from scipy.integrate import trapezoid
 
 from equical.errors import InputError
 from equical.workflows.md import md
 from tests.workflows.md.lattice import lattice
+
+cold = pytest.mark.filterwarnings("ignore:mean temperature")
+"""Of tests whose runs are no longer than they must be."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,8 @@ def finished(tmp_path_factory):
 def test_files_are_complete(finished):
     *_, folder = finished
     assert {path.name for path in folder.iterdir()} == {
-        "trajectory.extxyz", "thermo.csv", "restart.npz", "final.extxyz", "result.json", "thermo.png", "rdf.csv",
+        "run.json", "trajectory.extxyz", "thermo.csv", "restart.npz", "restart-before.npz", "final.extxyz",
+        "result.json", "thermo.png", "rdf.csv",
         "rdf.png", "msd.csv", "msd.png", "vacf.csv", "vdos.csv", "vdos.png",
     }  # fmt: skip
     for name in ("thermo.png", "rdf.png", "msd.png", "vdos.png"):
@@ -48,16 +53,17 @@ def test_caller_keeps_his_atoms(finished):
 def test_result_and_json_say_the_same(finished):
     _, atoms, result, folder = finished
     stored = json.loads((folder / "result.json").read_text())
-    assert (result.converged, result.steps, result.time, result.folder) == (True, 240, 0.48, folder)
+    assert (result.converged, result.steps, result.time, result.output) == (True, 240, 0.48, folder)
     assert (stored["converged"], stored["steps"], stored["time"]) == (True, 240, 0.48)
     assert stored["temperature"]["mean"] == result.temperature.mean
-    assert stored["diffusion"] == result.diffusion.coefficient
+    assert stored["diffusion"] == dict.fromkeys(["Cu", "Pd"])
+    assert stored["diffusion_reason"] == result.diffusion.reason
+    assert all("as vibration has it" in reason for reason in result.diffusion.reason.values())
     assert stored["degrees_of_freedom"] == 78
     assert stored["model"]["calculator"] == "Springs"
     assert stored["settings"]["ensemble"] == "npt-iso"
     assert {"equical", "ase"} <= stored["versions"].keys()
-    measured = {"time", "temperature", "pressure", "volume", "density", "energy_drift", "diffusion", "wall_time_s"}
-    assert measured <= stored["units"].keys() & stored.keys()
+    assert stored["warnings"] == list(result.warnings)
     mass = atoms.get_masses().sum() * 1.66053907e-24
     assert result.density == pytest.approx(mass / (result.volume.mean * 1e-24), rel=1e-6)
 
@@ -91,6 +97,7 @@ def test_trajectory_reads_back_with_all_it_should_hold(finished):
     assert result.pressure.deviation == pytest.approx(after["pressure_GPa"].std())
 
 
+@cold
 def test_second_run_into_the_same_folder_is_refused_or_replaces_everything(tmp_path):
     md(lattice(), steps=20, timestep=2, output=tmp_path)
     with pytest.raises(InputError, match="not empty"):
@@ -98,12 +105,21 @@ def test_second_run_into_the_same_folder_is_refused_or_replaces_everything(tmp_p
     md(lattice(), steps=10, timestep=2, seed=2, output=tmp_path, overwrite=True)
     assert [frame.info["step"] for frame in read(tmp_path / "trajectory.extxyz", index=":")] == [0, 5, 10]
     assert len((tmp_path / "thermo.csv").read_text().splitlines()) == 4
-    with pytest.raises(InputError, match="either restarted or overwritten"):
-        md(lattice(), steps=20, output=tmp_path, restart=True, overwrite=True)
-    with pytest.raises(InputError, match="needs the output folder"):
-        md(lattice(), steps=20, restart=True)
+    with pytest.raises(InputError, match="either resumed or overwritten"):
+        md(lattice(), steps=20, output=tmp_path, resume=True, overwrite=True)
+    with pytest.raises(InputError, match="give the output folder"):
+        md(lattice(), steps=20, resume=True)
 
 
+def test_old_names_work_for_one_release(tmp_path):
+    with pytest.warns(FutureWarning, match="restart is called resume now"):
+        md(lattice(), ensemble="nve", steps=20, output=tmp_path, restart=True)
+    with pytest.warns(FutureWarning, match="equilibration is called equilibrate now"):
+        result = md(lattice(), ensemble="nve", steps=20, equilibration=0.5)
+    assert result.settings.equilibrate == 0.5
+
+
+@cold
 def test_nothing_of_an_overwritten_run_is_left(tmp_path):
     md(bulk("Cu", cubic=True), EMT(), steps=200, timestep=2, interval=2, output=tmp_path)
     assert (tmp_path / "msd.csv").exists()
@@ -142,7 +158,7 @@ def test_harmonic_crystal_shares_its_energy_and_vibrates_at_its_frequencies():
     dos = result.spectrum.dos["Cu"]
     peaks = np.flatnonzero((dos[1:-1] > dos[:-2]) & (dos[1:-1] > dos[2:]) & (dos[1:-1] > 0.02 * dos.max())) + 1
     assert np.allclose(result.spectrum.frequency[peaks], single * np.sqrt([1, 2, 3]), atol=0.1)
-    assert abs(result.diffusion.coefficient["Cu"]) < 1e-7
+    assert np.isnan(result.diffusion.coefficient["Cu"])
 
 
 def test_lennard_jones_gas_is_nearly_ideal():
@@ -161,11 +177,8 @@ def test_lennard_jones_gas_is_nearly_ideal():
     rdf = result.radial_distribution
     assert rdf.total[rdf.distance < 0.7 * sigma].max() == 0
     assert rdf.total[rdf.distance > 4].mean() == pytest.approx(1, abs=0.15)
-    spectrum = result.spectrum
-    assert spectrum.vacf["Ar"][-1] > 0
-    thermal = units.kB * result.temperature.mean / gas.get_masses()[0] * (1000 * units.fs) ** 2  # Å²/ps²
-    free_path = thermal * trapezoid(spectrum.vacf["Ar"], spectrum.lag) * 1e-4  # cm²/s
-    assert spectrum.coefficient["Ar"] == pytest.approx(free_path, rel=0.1)
+    assert result.spectrum.vacf["Ar"][-1] > 0
+    assert re.search(r"to the power of 1\.[3-9]", result.diffusion.reason["Ar"])  # nearly free flight
 
 
 def test_atoms_that_fly_apart_stop_the_run_at_the_last_good_step(tmp_path):
@@ -174,11 +187,13 @@ def test_atoms_that_fly_apart_stop_the_run_at_the_last_good_step(tmp_path):
     with pytest.warns(UserWarning) as warned:
         result = md(atoms, ensemble="nve", temperature=300, timestep=25, steps=100, interval=1, output=tmp_path)
     assert "25 fs is long for Cu" in str(warned[0].message)
-    assert str(warned[1].message) == f"{result.problem}; the last good step is {tmp_path / 'final.extxyz'}"
+    assert [str(one.message) for one in warned] == list(result.warnings)
     assert not result.converged
     assert result.steps < 20
-    assert f"atoms flew apart at step {result.steps + 1} " in result.problem
-    assert result.problem.endswith("start from a relaxed structure, or use a shorter time step")
+    problem, _, where = result.warnings[1].rpartition("; ")
+    assert problem.startswith(f"atoms flew apart at step {result.steps + 1} ")
+    assert problem.endswith("start from a relaxed structure, or use a shorter time step")
+    assert where == f"the last good step is {tmp_path / 'final.extxyz'}"
     final = read(tmp_path / "final.extxyz")
     last = read(tmp_path / "trajectory.extxyz", index=-1)
     assert last.info["step"] == result.steps
@@ -204,7 +219,7 @@ def test_calculator_that_breaks_down_is_reported(failure):
     with pytest.warns(UserWarning, match="atoms flew apart at step 9"):
         result = md(atoms, ensemble="nve", timestep=2, steps=50)
     assert not result.converged
-    assert ("no longer numbers" if failure == "nan" else "atoms 1 and 2 coincide") in result.problem
+    assert ("no longer numbers" if failure == "nan" else "atoms 1 and 2 coincide") in result.warnings[0]
     assert np.isfinite(result.atoms.positions).all()
 
 
@@ -249,6 +264,7 @@ def test_frozen_atoms_stay_and_are_left_out_of_motion(tmp_path):
     assert result.diffusion.msd["Cu"][3] == pytest.approx(direct, rel=1e-4)
 
 
+@cold
 def test_production_continues_from_equilibrated_velocities():
     first = md(lattice(quartic=5.0), ensemble="langevin", steps=100, timestep=2)
     hot = first.atoms.get_kinetic_energy()
@@ -263,7 +279,8 @@ def test_few_frames_give_what_they_can():
     assert result.spectrum is None
     assert np.isfinite(result.temperature.mean)
     assert np.isnan(result.temperature.error)
-    assert result.folder is None
+    assert result.output is None
+    assert str(result.temperature) == f"{result.temperature.mean:.6g}"
 
 
 def test_forces_without_potential_are_warned_of():
@@ -276,3 +293,43 @@ def test_forces_without_potential_are_warned_of():
 def test_unknown_setting_is_named():
     with pytest.raises(TypeError, match="'temprature'"):
         md(lattice(), temprature=300)
+
+
+def test_a_short_run_says_that_it_is_not_equilibrated():
+    crystal = bulk("Cu", cubic=True) * (2, 2, 2)
+    with pytest.warns(UserWarning, match="mean temperature of 1[0-9][0-9] K where 300 K was asked for: not equilib"):
+        result = md(crystal, EMT(), steps=20, timestep=3, interval=1)
+    assert len(result.warnings) == 1
+
+
+def test_steps_to_equilibrate_are_in_no_average(tmp_path):
+    result = md(lattice(), ensemble="nve", steps=40, timestep=2, interval=1, equilibrate=15, output=tmp_path)
+    table = np.genfromtxt(tmp_path / "thermo.csv", delimiter=",", names=True)
+    assert result.temperature.mean == pytest.approx(table["temperature_K"][15:].mean(), rel=1e-9)
+    assert len(result.diffusion.lag) == (40 - 15 + 1) // 2
+
+
+def test_a_gas_diffuses_and_friction_and_ramps_are_told():
+    # Atoms that feel nothing but the thermostat: D = kT τ / m.
+    gas = Atoms("He32", positions=20 * np.random.default_rng(0).random((32, 3)), cell=[20] * 3, pbc=True)
+    gas.calc = Nothing()
+    settings = {"ensemble": "langevin", "thermostat_time": 50, "timestep": 2, "steps": 1000, "interval": 5}
+    with pytest.warns(UserWarning, match="friction of the langevin thermostat slows diffusion"):
+        result = md(gas, **settings)
+    expected = units.kB * 300 / gas.get_masses()[0] * 50 * units.fs / units.Angstrom**2
+    expected *= 1000 * units.fs * 1e-4  # cm²/s
+    assert result.diffusion.coefficient["He"] == pytest.approx(expected, rel=0.3)
+    assert result.diffusion.from_velocities["He"] == pytest.approx(expected, rel=0.3)
+    ramp = md(gas, temperature=(280, 320), **settings | {"steps": 200})
+    assert ramp.diffusion.reason == {"He": "the temperature changes in the course of the run"}
+    assert ramp.warnings == ()
+
+
+class Nothing(Calculator):
+    """No forces at all."""
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))}

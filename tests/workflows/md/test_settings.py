@@ -1,5 +1,7 @@
 """What cannot be simulated is refused before the first step, in a sentence that says what to do."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,7 +12,9 @@ from ase.calculators.lj import LennardJones
 from ase.constraints import FixAtoms, FixBondLength
 
 from equical.errors import InputError
-from equical.workflows.md.settings import BAROSTATS, ENSEMBLES, MDSettings, check_run
+from equical.workflows.common.notes import WorkflowWarning
+from equical.workflows.md.checks import check_run
+from equical.workflows.md.settings import BAROSTATS, ENSEMBLES, Ensemble, MDSettings
 from equical.workflows.md.simulate import frame_interval
 
 
@@ -26,9 +30,9 @@ from equical.workflows.md.simulate import frame_interval
         ({"temperature": (300, 900), "ensemble": "nve"}, "no thermostat to ramp"),
         ({"timestep": 0}, "timestep must be a positive number of fs, not 0"),
         ({"timestep": float("inf")}, "timestep must be a positive number of fs"),
-        ({"steps": 0}, "steps must be 1 or more"),
-        ({"seed": -1}, "seed must be 0 or"),
-        ({"interval": 0}, "interval must be 1 step or more"),
+        ({"steps": 0}, "steps must be a whole number, 1 or more, not 0"),
+        ({"seed": -1}, "seed must be a whole number, 0 or more, not -1"),
+        ({"interval": 0}, "interval must be a whole number, 1 or more, not 0"),
         ({"pressure": 1.0}, "bussi keeps the cell fixed: leave out the pressure"),
         ({"pressure": float("nan"), "ensemble": "npt"}, "pressure must be a finite number of GPa"),
         ({"thermostat_time": 5.0}, "thermostat_time of 5 fs is too fast for a time step of 1 fs: use 10 fs or more"),
@@ -36,8 +40,12 @@ from equical.workflows.md.simulate import frame_interval
             {"ensemble": "npt", "barostat_time": 5.0},
             "barostat_time of 5 fs is too fast .* use 100 fs or more",
         ),
-        ({"equilibration": 1.0}, "from 0 to below 1"),
-        ({"compressibility": 0.0}, "compressibility must be positive"),
+        ({"steps": 10.5}, "steps must be a whole number, 1 or more, not 10.5"),
+        ({"equilibrate": -0.1}, "equilibrate must be a number of steps, or a fraction of the run below 1, not -0.1"),
+        ({"equilibrate": 1.5}, "a fraction of the run below 1, not 1.5"),
+        ({"equilibrate": float("nan")}, "not nan"),
+        ({"equilibrate": 200, "steps": 200}, "200 steps to equilibrate leave none of 200 to average over"),
+        ({"compressibility": 0.0}, "compressibility must be a positive number"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
@@ -50,6 +58,25 @@ def test_ramp_goes_from_start_to_end():
     assert [settings.temperature_at(step) for step in (0, 50, 200)] == [300, 450, 900]
     assert (settings.mean_temperature, settings.is_ramp) == (600, True)
     assert not MDSettings(temperature=(300, 300)).is_ramp
+
+
+def test_a_ramp_is_spread_over_its_steps_which_must_stay_the_same():
+    assert "steps" in MDSettings(temperature=(300, 900)).identity()
+    assert not {"steps", "equilibrate"} & MDSettings().identity().keys()
+
+
+def test_what_belongs_to_the_equilibration():
+    assert [MDSettings(equilibrate=value).equilibration_steps(50) for value in (0, 0.5, 0.01, 1, 20)] == [
+        0,
+        25,
+        1,
+        1,
+        20,
+    ]
+
+
+def test_ensembles_are_those_of_the_type():
+    assert tuple(ENSEMBLES) == get_args(Ensemble)
 
 
 def test_pressure_is_zero_where_there_is_a_barostat():
@@ -88,21 +115,23 @@ def test_barostat_on_what_is_not_bulk_is_refused(ensemble, structure, calculator
 
 @pytest.mark.parametrize("structure", [bulk("Cu"), bulk("C", "diamond", a=3.57, cubic=True), bulk("Mg") * (1, 1, 2)])
 def test_bulk_is_no_slab(structure):
-    assert check_run(structure, EMT(), MDSettings(ensemble="npt")) == []
+    check_run(structure, EMT(), MDSettings(ensemble="npt"))
 
 
 def test_hydrogen_limits_the_time_step():
     water = molecule("H2O")
     with pytest.raises(InputError, match="5.5 fs cannot follow hydrogen, which vibrates in 9 fs: use 0.5 to 1 fs"):
         check_run(water, EMT(), MDSettings(timestep=5.5))
-    assert "2 fs is long for hydrogen" in check_run(water, EMT(), MDSettings(timestep=2.0))[0]
-    assert check_run(water, EMT(), MDSettings(timestep=1.0)) == []
+    with pytest.warns(WorkflowWarning, match="2 fs is long for hydrogen"):
+        check_run(water, EMT(), MDSettings(timestep=2.0))
+    check_run(water, EMT(), MDSettings(timestep=1.0))
     water.set_constraint(FixAtoms([1, 2]))
-    assert check_run(water, EMT(), MDSettings(timestep=5.0)) == []
+    check_run(water, EMT(), MDSettings(timestep=5.0))
 
 
 def test_long_time_step_is_warned_of():
-    assert "8 fs is long for Cu" in check_run(bulk("Cu"), EMT(), MDSettings(timestep=8.0))[0]
+    with pytest.warns(WorkflowWarning, match="8 fs is long for Cu"):
+        check_run(bulk("Cu"), EMT(), MDSettings(timestep=8.0))
 
 
 @pytest.mark.parametrize(
