@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 RECIPE = Path(__file__).parents[2] / "examples" / "recipes" / "universal"
@@ -52,3 +54,15 @@ def alloys_file(alloys, tmp_path) -> Path:
     path = tmp_path / "parents.extxyz"
     write(path, alloys)
     return path
+
+
+def labelled(atoms, kind="perturbed", parent="mp-0", number=0):
+    """A structure with EMT's labels, as label.py leaves it."""
+    atoms = atoms.copy()
+    atoms.info = {"kind": kind, "parent": parent, "number": number}
+    atoms.calc = EMT()
+    labels = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
+    if atoms.pbc.all():
+        labels["stress"] = atoms.get_stress()
+    atoms.calc = SinglePointCalculator(atoms, **labels)
+    return atoms

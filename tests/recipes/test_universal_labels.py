@@ -7,25 +7,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
 from ase.io import read, write
 
-from tests.recipes.conftest import ELEMENTS
+from tests.recipes.conftest import ELEMENTS, labelled
 
 EMT_NAME = "ase.calculators.emt:EMT"
-
-
-def labelled(atoms, kind="perturbed", parent="mp-0", number=0):
-    """A structure with EMT's labels, as label.py leaves it."""
-    atoms = atoms.copy()
-    atoms.info = {"kind": kind, "parent": parent, "number": number}
-    atoms.calc = EMT()
-    labels = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
-    if atoms.pbc.all():
-        labels["stress"] = atoms.get_stress()
-    atoms.calc = SinglePointCalculator(atoms, **labels)
-    return atoms
 
 
 def test_labels_are_the_calculators_and_a_second_run_adds_what_is_missing(universal, alloys_file, tmp_path, capsys):
