@@ -2,9 +2,9 @@
 
 ::
 
-                                         ┌─▶ AtomGraph ─▶ Potential.predict ─────────────────────────┐
-    Atoms ─▶ Neighborhood (Verlet list) ─┤                                                           ├─▶ Prediction
-                                         └─▶ StaticInputs ─▶ Step: run anew, CUDA graph, or compiled ┘
+                                           ┌─▶ AtomGraph ─▶ Potential.predict ─────────────────────────┐
+    Atoms ─▶ NeighborSearch (Verlet list) ─┤                                                           ├─▶ Prediction
+                                           └─▶ StaticInputs ─▶ Step: run anew, CUDA graph, or compiled ┘
 
 Static buffers are padded, in sizes that grow by a quarter, and rewritten for every structure. A :class:`Step` is a pure
 function of them, derivatives included, so that it can be captured once and replayed; the first replay is compared with

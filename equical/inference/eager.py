@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from equical.graph import AtomGraph
-from equical.inference.neighborhood import Neighborhood
+from equical.inference.neighbor_search import NeighborSearch
 from equical.inference.stats import Stats
 from equical.model import Potential
 from equical.neighbors.build import NeighborList
@@ -35,7 +35,7 @@ class EagerEvaluator:
 
     def __init__(self, potential: Potential):
         self.potential = potential
-        self.neighborhood = Neighborhood(potential)
+        self.search = NeighborSearch(potential)
         self.stats = Stats()
 
     def evaluate(self, atoms: Atoms, *, forces: bool, stress: bool) -> Prediction:
@@ -50,13 +50,13 @@ class EagerEvaluator:
         stats, device = self.stats, self.potential.reference_energies.device
         with plain_mode(device):
             with stats.stage("neighbors"):
-                neighbors = self.neighborhood.neighbors(atoms.positions, atoms.cell.array, atoms.pbc)
+                neighbors = self.search.neighbors(atoms.positions, atoms.cell.array, atoms.pbc)
             with stats.stage("inputs"):
                 graph = exact_graph(atoms, neighbors).to(device)
             with stats.stage("network"):
                 prediction = to_host(self.potential.predict(graph, forces=forces, stress=stress))
         stats.evaluations += 1
-        stats.list_rebuilds = self.neighborhood.rebuilds
+        stats.list_rebuilds = self.search.rebuilds
         return prediction
 
 

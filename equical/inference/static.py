@@ -18,7 +18,8 @@ from equical.inference.buckets import Capacity, Counts
 from equical.inference.eager import EagerEvaluator, exact_graph, plain_mode, to_host
 from equical.inference.step import Candidates, Outputs, StaticInputs, Step
 from equical.model import Potential
-from equical.neighbors.build import COINCIDENT, Integers, NeighborList
+from equical.neighbors.backends import Integers
+from equical.neighbors.build import COINCIDENT, NeighborList
 from equical.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -64,10 +65,10 @@ class StaticEvaluator:
     def __init__(self, potential: Potential, backend: Backend):
         self.potential, self.backend = potential, backend
         self.eager = EagerEvaluator(potential)
-        self.stats, self.neighborhood = self.eager.stats, self.eager.neighborhood
+        self.stats, self.search = self.eager.stats, self.eager.search
         self.device = potential.reference_energies.device
         # With a cap, which pairs are edges is more than a matter of distance: each step gets a list of its own.
-        self.select = self.neighborhood.cap is None
+        self.select = self.search.cap is None
         self._forget()
 
     def _forget(self) -> None:
@@ -106,7 +107,7 @@ class StaticEvaluator:
         if outputs.closest < COINCIDENT:
             self.eager.evaluate(atoms, forces=False, stress=False)  # refuses them by name
         self.stats.evaluations += 1
-        self.stats.list_rebuilds = self.neighborhood.rebuilds
+        self.stats.list_rebuilds = self.search.rebuilds
         found = outputs.prediction
         return Prediction(
             found.energy, found.atom_energies, found.forces if forces else None, found.stress if stress else None
@@ -116,14 +117,14 @@ class StaticEvaluator:
         """Candidates on the device, copied there only when the list was made anew, and how atoms were wrapped since."""
         cell, pbc = atoms.cell.array, atoms.pbc
         if self.select:
-            listed, wraps = self.neighborhood.candidates(atoms.positions, cell, pbc)
+            listed, wraps = self.search.candidates(atoms.positions, cell, pbc)
         else:
-            listed, wraps = self.neighborhood.neighbors(atoms.positions, cell, pbc), np.zeros((len(atoms), 3), np.int64)
+            listed, wraps = self.search.neighbors(atoms.positions, cell, pbc), np.zeros((len(atoms), 3), np.int64)
         if listed is not self._listed or self._candidates is None:
             arrays = (listed.receiver, listed.sender, listed.shift)
             self._candidates = Candidates(*(torch.from_numpy(array).to(self.device) for array in arrays))
             self._listed = listed
-            self._edges = len(self.neighborhood.neighbors(atoms.positions, cell, pbc)) if self.select else len(listed)
+            self._edges = len(self.search.neighbors(atoms.positions, cell, pbc)) if self.select else len(listed)
         return self._candidates, wraps
 
     def _run(self, atoms: Atoms, candidates: Candidates, wraps: Integers, derivatives: bool) -> Outputs:
@@ -185,7 +186,7 @@ class StaticEvaluator:
 
     def _compare(self, atoms: Atoms, found: Prediction) -> None:
         """Raise ``ArithmeticError`` unless eager execution agrees."""
-        neighbors = self.neighborhood.neighbors(atoms.positions, atoms.cell.array, atoms.pbc)
+        neighbors = self.search.neighbors(atoms.positions, atoms.cell.array, atoms.pbc)
         graph = exact_graph(atoms, neighbors).to(self.device)
         forces, stress = found.forces is not None, found.stress is not None
         expected = to_host(self.potential.predict(graph, forces=forces, stress=stress))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equical.errors import InputError
+from equical.neighbors.backends import BACKENDS, Floats, Integers
 from equical.neighbors.cells import complete_cell, heights, reduce_cell
 
-__all__ = ["BACKENDS", "COINCIDENT", "FARTHEST", "NeighborList", "neighbor_list"]
-__all__ += ["Floats", "FoundPairs", "Integers", "PairFunction"]
+__all__ = ["COINCIDENT", "FARTHEST", "NeighborList", "neighbor_list"]
 
 COINCIDENT = 1e-3
 """Two atoms closer than this (Å) are taken for a mistake in the input."""
@@ -22,21 +21,6 @@ MOST_IMAGES = 1e6
 
 FARTHEST = 1e9
 """Coordinates beyond this (Å) have too few digits left to tell neighbours apart."""
-
-FAR_CELLS = 1e6
-"""Cells between an atom and the one around the origin, from which on it is put back first."""
-
-THREADED = 2000
-"""Atoms from which on vesin uses all cores."""
-
-# vesin 0.6 shrinks its grid when it would have more bins than this, and divides by zero if an axis is left with none.
-VESIN_BINS = 1e5
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-FoundPairs = tuple[Integers, Integers, Integers, Floats]
-PairFunction = Callable[[Floats, Floats, NDArray[np.bool_], float], FoundPairs]
-"""(positions, a complete and compact cell, periodic directions, cutoff) → receiver, sender, shift, distance."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,7 @@ class NeighborList:
 
 
 def neighbor_list(
-    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, backend: str | PairFunction = "vesin"
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, backend: str = "vesin"
 ) -> NeighborList:
     """All pairs of atoms closer than ``cutoff``, for any cell.
 
@@ -74,14 +58,13 @@ def neighbor_list(
         cell: ``[3, 3]`` Å, rows are lattice vectors.
         pbc: ``[3]`` bool, periodicity along each lattice vector.
         cutoff: Å.
-        backend: ``"vesin"``, ``"ase"`` (slower, the reference), ``"torch"`` (see :mod:`equical.neighbors.cell_list`) or
-            ``"torch-cluster"`` (an optional package; no periodic directions), or a function like these.
+        backend: ``"vesin"``, or ``"torch-cluster"`` (an optional package; no periodic directions).
 
     Raises:
         InputError: for positions or lattice vectors that are not finite, periodic lattice vectors that span no
             volume, coincident atoms, or a backend that does not exist or cannot do this.
     """
-    if isinstance(backend, str) and backend not in BACKENDS:
+    if backend not in BACKENDS:
         raise InputError(f"Unknown neighbour list backend {backend!r}; choose one of {', '.join(BACKENDS)}.")
     if not (np.isfinite(cutoff) and cutoff > 0):
         raise InputError(f"The cutoff must be a positive length in Å, not {cutoff}.")
@@ -90,8 +73,7 @@ def neighbor_list(
     lattice = complete_cell(np.asarray(cell, dtype=np.float64), periodic)
     lattice, operation = reduce_cell(lattice, periodic)
     _refuse_crushed(lattice, periodic, cutoff)
-    find_pairs = BACKENDS[backend] if isinstance(backend, str) else backend
-    receiver, sender, shift, distance = find_pairs(points, lattice, periodic, cutoff)
+    receiver, sender, shift, distance = BACKENDS[backend](points, lattice, periodic, cutoff)
     if (operation != np.eye(3)).any():
         shift = shift @ operation
     _refuse_coincident(receiver, sender, shift, distance)
@@ -161,70 +143,3 @@ def _sorted(receiver: Integers, sender: Integers, shift: Integers, num_atoms: in
     np.bitwise_and(key, (1 << bits[1]) - 1, out=digits)
     key >>= bits[1]
     return NeighborList(key, digits, shifts)
-
-
-def _vesin_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
-    if len(points) and _grid_bins(points, cell, periodic, cutoff) > VESIN_BINS:
-        return _ase_pairs(points, cell, periodic, cutoff)
-    from vesin import NeighborList as VesinList  # loads a shared library
-
-    # 0 is one for each core. For few atoms, starting them takes longer than the list.
-    builder = VesinList(cutoff=cutoff, full_list=True, n_threads=0 if len(points) >= THREADED else 1)
-    offset = np.where(periodic, np.floor(points @ np.linalg.inv(cell)), 0.0)
-    # vesin keeps shifts in 32 bits: whole lattice vectors are taken off atoms that have strayed far.
-    offset[np.all(np.abs(offset) < FAR_CELLS, axis=1)] = 0.0
-    pairs, shift, distance = builder.compute(points - offset @ cell, cell, periodic, "PSd")
-    receiver, sender = (np.ascontiguousarray(column).astype(np.int64) for column in pairs.T)
-    shift = shift.astype(np.int64)
-    if offset.any():
-        whole = offset.astype(np.int64)
-        shift += whole[receiver] - whole[sender]
-    return receiver, sender, shift, distance
-
-
-def _grid_bins(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> float:
-    """Number of bins as large as the cutoff that a grid over the cell, or the extent of the atoms, would have."""
-    fractional = points @ np.linalg.inv(cell)
-    extent = np.where(periodic, 1.0, np.ptp(fractional, axis=0))
-    return float(np.prod(np.maximum(extent * heights(cell) / cutoff, 1.0)))
-
-
-def _ase_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
-    from ase.neighborlist import primitive_neighbor_list  # slow to import
-
-    receiver, sender, shift, distance = primitive_neighbor_list("ijSd", periodic, cell, points, cutoff)
-    return receiver.astype(np.int64), sender.astype(np.int64), shift.astype(np.int64), distance
-
-
-def _torch_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
-    from equical.neighbors.cell_list import GridPairs  # imports torch
-
-    return GridPairs("cpu")(points, cell, periodic, cutoff)
-
-
-def _cluster_pairs(points: Floats, cell: Floats, periodic: NDArray[np.bool_], cutoff: float) -> FoundPairs:
-    if periodic.any():
-        raise InputError("The backend torch-cluster knows no periodic directions; use vesin, or set pbc to False.")
-    try:
-        from torch_cluster import radius_graph
-    except ImportError:
-        raise InputError(
-            "The backend torch-cluster needs the package torch-cluster; install it, or use vesin."
-        ) from None
-    import torch
-
-    # Left to itself it keeps 32 neighbours of an atom, picked at random.
-    edges = radius_graph(torch.from_numpy(points), cutoff, max_num_neighbors=max(len(points), 1))
-    sender, receiver = edges.numpy().astype(np.int64)
-    distance = np.linalg.norm(points[sender] - points[receiver], axis=1)
-    near = distance < cutoff
-    return receiver[near], sender[near], np.zeros((near.sum(), 3), dtype=np.int64), distance[near]
-
-
-BACKENDS: dict[str, PairFunction] = {
-    "vesin": _vesin_pairs,
-    "ase": _ase_pairs,
-    "torch": _torch_pairs,
-    "torch-cluster": _cluster_pairs,
-}
-"""Builders of the list by name."""

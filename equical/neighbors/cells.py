@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from equical.errors import InputError
 
-__all__ = ["complete_cell", "heights", "reduce_cell"]
+__all__ = ["Floats", "complete_cell", "heights", "reduce_cell"]
 
 Floats = NDArray[np.float64]
 

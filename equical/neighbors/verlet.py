@@ -17,15 +17,15 @@ two largest |u|, stays above it. Which of the pairs are within the cutoff is dec
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equical.neighbors.backends import Floats, Integers
 from equical.neighbors.build import COINCIDENT, FARTHEST, NeighborList, neighbor_list
 
-__all__ = ["SKIN", "Reference", "VerletList", "squared_distances"]
+__all__ = ["SKIN", "ListOrigin", "VerletList", "squared_distances"]
 
 SKIN = 0.5
 """Å added to the cutoff. A thicker skin lasts longer and holds more pairs to look through in every step."""
@@ -36,13 +36,9 @@ MARGIN = 1e-6
 ROUNDING = 1e-14
 """for each Å that atoms are away from the origin: more than rounding can do."""
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Builder = Callable[[ArrayLike, ArrayLike, ArrayLike, float], NeighborList]
-
 
 @dataclass(frozen=True)
-class Reference:
+class ListOrigin:
     """What a list was made for, and for how long it holds.
 
     Attributes:
@@ -88,21 +84,20 @@ class VerletList:
     Args:
         cutoff: Å.
         skin: Å beyond the cutoff; with zero the list is made anew whenever anything moved.
-        build: makes complete lists.
 
     Attributes:
         rebuilds: how often a list was made.
     """
 
-    def __init__(self, cutoff: float, skin: float = SKIN, build: Builder = neighbor_list):
-        self.cutoff, self.skin, self.build = cutoff, skin, build
+    def __init__(self, cutoff: float, skin: float = SKIN):
+        self.cutoff, self.skin = cutoff, skin
         self.rebuilds = 0
-        self._reference: Reference | None = None
+        self._origin: ListOrigin | None = None
         self._pairs: NeighborList | None = None
 
     def __getstate__(self) -> dict[str, object]:
         """Copies begin without a list, but count on."""
-        return vars(self) | {"_reference": None, "_pairs": None}
+        return vars(self) | {"_origin": None, "_pairs": None}
 
     def neighbors(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> NeighborList:
         """All pairs within the cutoff, the same to the last bit whether the list was kept or made anew.
@@ -119,7 +114,7 @@ class VerletList:
         pairs = _wrapped(*self.candidates(points, lattice, periodic))
         squared = squared_distances(points, lattice, pairs)
         if len(squared) and squared.min() < COINCIDENT**2:
-            self.build(points, lattice, periodic, self.cutoff)  # refuses them by name
+            neighbor_list(points, lattice, periodic, self.cutoff)  # refuses them by name
         near = squared < self.cutoff**2
         return NeighborList(pairs.receiver[near], pairs.sender[near], pairs.shift[near])
 
@@ -131,13 +126,13 @@ class VerletList:
             was moved by as a whole since then: shifts are now S + k_receiver − k_sender.
         """
         points, lattice, periodic = _arrays(positions, cell, pbc)
-        if self._reference is not None and self._pairs is not None:
-            wraps = self._reference.wraps(points, lattice, periodic, self.cutoff)
+        if self._origin is not None and self._pairs is not None:
+            wraps = self._origin.wraps(points, lattice, periodic, self.cutoff)
             if wraps is not None:
                 return self._pairs, wraps
         radius = self.cutoff + self.skin + 2 * MARGIN
-        self._pairs = self.build(points, lattice, periodic, radius)
-        self._reference = Reference(points.copy(), lattice.copy(), periodic.copy(), radius)
+        self._pairs = neighbor_list(points, lattice, periodic, radius)
+        self._origin = ListOrigin(points.copy(), lattice.copy(), periodic.copy(), radius)
         self.rebuilds += 1
         return self._pairs, np.zeros(points.shape, dtype=np.int64)
 

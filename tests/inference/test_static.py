@@ -154,7 +154,7 @@ def test_isolated_atoms_empty_lists_and_one_atom_cells():
 def test_edges_that_come_within_the_cutoff_beyond_the_capacity_are_not_lost(copper):
     """The list with its skin stays, and yet there are more edges than the buffers were made for."""
     of = evaluator()
-    of.neighborhood.list.skin = 3.0
+    of.search.list.skin = 3.0
     atoms = copper * (2, 1, 1)
     atoms.set_cell(atoms.cell.array * 1.2, scale_atoms=True)
     assert_right(of, atoms)

@@ -1,5 +1,7 @@
 """The neighbour list against ASE's, over cells nobody would draw by hand."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -9,15 +11,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from equical.errors import InputError
-from equical.neighbors.build import BACKENDS, NeighborList, neighbor_list
+from equical.neighbors import backends
+from equical.neighbors.backends import BACKENDS, tree_pairs, vesin_pairs
+from equical.neighbors.build import NeighborList, neighbor_list
 
 # Pairs this close to the cutoff may be in one list and not in the other: round-off decides.
 BOUNDARY = 1e-6
 
 CUBIC = np.diag([3.0, 4.0, 5.0])
-COMPLETE = sorted(set(BACKENDS) - {"torch-cluster"})
-"""Those that know periodic directions."""
-
+FINDERS = {"grid": vesin_pairs, "tree": tree_pairs}
 EVERYWHERE = [True, True, True]
 NOWHERE = [False, False, False]
 
@@ -30,10 +32,16 @@ def edges(neighbors: NeighborList):
     return keys(neighbors.receiver, neighbors.sender, neighbors.shift)
 
 
-def assert_same_as_ase(positions, cell, pbc, cutoff, backend="vesin"):
+def list_by(finder, *structure):
+    """The list, with pairs from vesin's grid, or from the tree that else only scattered atoms get."""
+    with patch.dict(BACKENDS, vesin=FINDERS[finder]):
+        return neighbor_list(*structure)
+
+
+def assert_same_as_ase(positions, cell, pbc, cutoff, finder="grid"):
     """Every edge of the shorter ASE list is found, and nothing that the longer one has not."""
     atoms = Atoms(f"H{len(positions)}", positions=positions, cell=cell, pbc=pbc)
-    found = edges(neighbor_list(positions, cell, pbc, cutoff, backend=backend))
+    found = edges(list_by(finder, positions, cell, pbc, cutoff))
     needed = keys(*ase_neighbor_list("ijS", atoms, cutoff - BOUNDARY))
     allowed = keys(*ase_neighbor_list("ijS", atoms, cutoff + BOUNDARY))
     assert needed <= found <= allowed
@@ -58,14 +66,14 @@ def structures(draw):
 
 
 @settings(deadline=None, max_examples=150)
-@given(structure=structures(), backend=st.sampled_from(COMPLETE))
-def test_agrees_with_ase_on_any_cell(structure, backend):
+@given(structure=structures(), finder=st.sampled_from(sorted(FINDERS)))
+def test_agrees_with_ase_on_any_cell(structure, finder):
     positions, cell, pbc, cutoff = structure
     try:
         neighbor_list(positions, cell, pbc, cutoff)
     except InputError as error:
         assume("coincide" not in str(error))
-    assert_same_as_ase(positions, cell, pbc, cutoff, backend)
+    assert_same_as_ase(positions, cell, pbc, cutoff, finder)
 
 
 shears = st.lists(st.tuples(st.permutations(range(3)), st.integers(-4, 4)), min_size=1, max_size=4)
@@ -103,11 +111,11 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", COMPLETE)
+@pytest.mark.parametrize("finder", FINDERS)
 @pytest.mark.parametrize("name", CASES)
-def test_agrees_with_ase_on_known_difficult_cells(name, backend):
+def test_agrees_with_ase_on_known_difficult_cells(name, finder):
     positions, cell, pbc, cutoff = CASES[name]
-    assert_same_as_ase(np.array(positions, dtype=float), np.array(cell, dtype=float), pbc, cutoff, backend)
+    assert_same_as_ase(np.array(positions, dtype=float), np.array(cell, dtype=float), pbc, cutoff, finder)
 
 
 def test_vectors_point_from_receiver_to_sender():
@@ -118,20 +126,20 @@ def test_vectors_point_from_receiver_to_sender():
     np.testing.assert_allclose(vectors, [[-0.1, 0, -1.1], [0.1, 0, 1.1]], atol=1e-12)
 
 
-@pytest.mark.parametrize("backend", COMPLETE)
-def test_every_distance_is_below_the_cutoff_and_edges_come_in_pairs(backend):
+@pytest.mark.parametrize("finder", FINDERS)
+def test_every_distance_is_below_the_cutoff_and_edges_come_in_pairs(finder):
     rng = np.random.default_rng(3)
     positions, cell = rng.uniform(-20, 20, (6, 3)), np.array([[4.0, 0, 0], [1, 5, 0], [-1, 2, 6]])
-    found = neighbor_list(positions, cell, EVERYWHERE, 6.0, backend=backend)
+    found = list_by(finder, positions, cell, EVERYWHERE, 6.0)
     vectors = positions[found.sender] + found.shift @ cell - positions[found.receiver]
     assert np.linalg.norm(vectors, axis=1).max() < 6.0
     assert edges(found) == keys(found.sender, found.receiver, -found.shift)
 
 
-def test_order_is_the_same_for_every_backend_and_ascending():
+def test_order_is_ascending_whoever_found_the_pairs():
     rng = np.random.default_rng(4)
     positions, cell = rng.uniform(-9, 9, (5, 3)), np.array([[3.0, 0, 0], [1, 4, 0], [-1, 2, 5]])
-    lists = [neighbor_list(positions, cell, EVERYWHERE, 6.1, backend=backend) for backend in COMPLETE]
+    lists = [list_by(finder, positions, cell, EVERYWHERE, 6.1) for finder in FINDERS]
     rows = [np.column_stack([found.receiver, found.sender, found.shift]) for found in lists]
     for other in rows[1:]:
         assert_array_equal(rows[0], other)
@@ -156,18 +164,39 @@ def test_no_edges(count):
     assert found.shift.shape == (0, 3)
 
 
-def test_scattered_atoms_are_found_where_the_grid_of_the_backend_would_overflow():
-    """A stray atom kilometres away in a plane leaves vesin without bins, and the process with a division by zero."""
-    positions = np.array([[0.0, 0, 0], [1.0, 0, 0], [1e5, 1e5, 0], [1e5, 1e5, 1]])
-    found = neighbor_list(positions, np.zeros((3, 3)), NOWHERE, 3.0)
-    assert edges(found) == {(0, 1, 0, 0, 0), (1, 0, 0, 0, 0), (2, 3, 0, 0, 0), (3, 2, 0, 0, 0)}
+SCATTERED = {
+    "a stray atom in the plane of a molecule": (
+        [[0, 0, 0], [1, 0, 0], [1e5, 1e5, 0], [1e5, 1e5, 1]], np.zeros((3, 3)), NOWHERE, 3.0,
+    ),
+    "a stray atom beside a wire": (
+        [[0, 0, 0], [0, 2, 1], [1e6, 3, 0]], np.diag([1, 1, 2.5]), [False, False, True], 4.0,
+    ),
+    "a stray atom above a slab": ([[0, 0, 0], [1, 0, 0.5], [1, 0, 1e6]], np.diag([3, 3, 1]), [True, True, False], 5.0),
+    "a huge flat cell": ([[0, 0, 0], [1, 0, 0], [1e5 - 1, 0, 0]], np.diag([1e5, 1e5, 3.0]), EVERYWHERE, 3.5),
+    "a diagonal of atoms": (np.arange(500)[:, None] * [2.0, 2.0, 0.0], np.zeros((3, 3)), NOWHERE, 3.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCATTERED)
+def test_scattered_atoms_do_not_end_the_process(name):
+    """Each of these leaves vesin without bins along some axis, and the process with a division by zero."""
+    positions, cell, pbc, cutoff = SCATTERED[name]
+    assert_same_as_ase(np.array(positions, dtype=float), np.array(cell, dtype=float), pbc, cutoff)
+
+
+def test_many_bins_of_which_enough_are_left_stay_with_vesin(monkeypatch):
+    monkeypatch.setattr(backends, "tree_pairs", None)
+    rng = np.random.default_rng(0)
+    atoms = rng.uniform(0, 200, (300, 3))
+    found = neighbor_list(np.concatenate([atoms, atoms + np.array([1.0, 0.5, 0.0])]), np.zeros((3, 3)), NOWHERE, 1.5)
+    assert {(i, i + 300) for i in range(300)} <= {(i, j) for i, j, *_ in edges(found)}
 
 
 def test_inputs_are_not_changed():
     positions, cell, pbc = np.array([[0.0, 0, 0], [30, 40, -50]]), np.array(CUBIC), np.array([True, True, False])
     before = positions.copy(), cell.copy(), pbc.copy()
-    for backend in COMPLETE:
-        neighbor_list(positions, cell, pbc, 4.0, backend=backend)
+    for finder in FINDERS:
+        list_by(finder, positions, cell, pbc, 4.0)
     for array, copy in zip((positions, cell, pbc), before, strict=True):
         assert_array_equal(array, copy)
 
@@ -194,10 +223,10 @@ def test_coincident_atoms_are_refused_by_pair():
     assert len(neighbor_list(positions, CUBIC, EVERYWHERE, 3.0)) > 0
 
 
-@pytest.mark.parametrize("backend", COMPLETE)
-def test_atoms_that_coincide_across_the_boundary_are_refused(backend):
-    message = refusal([[0.0, 0, 0], [9.0, 4, 0]], backend=backend)
-    assert "Atoms 0 and 1 (image (-3, -1, 0)) coincide" in message
+@pytest.mark.parametrize("finder", FINDERS)
+def test_atoms_that_coincide_across_the_boundary_are_refused(finder):
+    with patch.dict(BACKENDS, vesin=FINDERS[finder]):
+        assert "Atoms 0 and 1 (image (-3, -1, 0)) coincide" in refusal([[0.0, 0, 0], [9.0, 4, 0]])
 
 
 @pytest.mark.parametrize(
@@ -235,6 +264,6 @@ def test_other_nonsense_is_refused():
     assert "too thin" in refusal([[0.0, 0, 0]], np.diag([0.01, 0.01, 0.01]))
     assert "cutoff" in refusal([[0.0, 0, 0]], cutoff=0.0)
     assert "cutoff" in refusal([[0.0, 0, 0]], cutoff=np.nan)
-    assert "choose one of" in refusal([[0.0, 0, 0]], backend="kd-tree")
+    assert "choose one of vesin, torch-cluster" in refusal([[0.0, 0, 0]], backend="kd-tree")
     assert "shape [N, 3]" in refusal([0.0, 0, 0])
     assert "shape [3, 3]" in refusal([[0.0, 0, 0]], np.ones(3))

@@ -15,7 +15,6 @@ from equical.inference.buckets import Capacity
 from equical.inference.step import StaticInputs, Step
 from equical.inference.tracing import run_on_fake_device, trace
 from equical.model.kernels import sphere_product
-from equical.neighbors.cell_list import CellList
 from equical.testing.capture_safety import unsafe_nodes, unsafe_operations
 from equical.testing.emulation import EmulatedGraphBackend
 from tests.conftest import make_structures
@@ -89,16 +88,6 @@ def test_the_chunks_that_a_cpu_works_in_change_nothing(monkeypatch):
     torch.testing.assert_close(
         EmulatedGraphBackend().prepare(step, inputs)()[:20], expected[:20], rtol=EXACT, atol=EXACT
     )
-
-
-def test_the_search_for_neighbours_never_waits():
-    finder = CellList(5.0)
-    finder.sizes = (1000, 300)
-    positions = torch.zeros(20, 3, dtype=torch.float64, device="meta")
-    for pbc in ([True, False, True], [False] * 3):
-        cell = np.array([[9.0, 0, 0], [30, 8, 0], [0, 0, 10]])
-        assert unsafe_operations(lambda x, pbc=pbc, cell=cell: finder.enqueue(x, cell, pbc), positions) == []
-    assert unsafe_operations(lambda x: finder.find(x, np.eye(3), False), positions) != []
 
 
 # What is not safe is noticed

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from numpy.typing import ArrayLike
 
 from equical.model import Potential
-from equical.neighbors.build import Integers, NeighborList, neighbor_list
-from equical.neighbors.cell_list import GridPairs
+from equical.neighbors.backends import Integers
+from equical.neighbors.build import NeighborList
 from equical.neighbors.nearest import nearest
 from equical.neighbors.verlet import VerletList
 
-__all__ = ["Neighborhood"]
-
-FEWEST_FOR_GPU = 2000
-"""With fewer atoms than this the host has found the neighbours before a GPU has been told how."""
+__all__ = ["NeighborSearch"]
 
 
-class Neighborhood:
+class NeighborSearch:
     """Keeps a list of pairs for as long as it holds, and caps the number of neighbours where the model does.
 
     Args:
@@ -26,9 +21,8 @@ class Neighborhood:
     """
 
     def __init__(self, potential: Potential):
-        config, device = potential.config, potential.reference_energies.device
-        on_gpu = partial(neighbor_list, backend=GridPairs(device, FEWEST_FOR_GPU))
-        self.list = VerletList(potential.cutoff, build=neighbor_list if device.type == "cpu" else on_gpu)
+        config = potential.config
+        self.list = VerletList(potential.cutoff)
         self.cap, self.strict = config.max_neighbors, config.strict_neighbors
 
     @property
