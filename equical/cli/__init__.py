@@ -30,6 +30,7 @@ MODULES = {
     "eval": "equical.cli.eval",
     "data": "equical.cli.data",
     "convert": "equical.cli.convert",
+    "check": "equical.cli.check",
     "bench": "equical.cli.bench",
 }
 
