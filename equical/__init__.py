@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from equical.calculator import EquiCalc
     from equical.checkpoint import load_checkpoint, shipped_models
     from equical.conversion import convert
+    from equical.structures import read_structure, read_structures
     from equical.workflows.adsorption import AdsorptionResult, adsorption_energy
     from equical.workflows.check import CheckResult, check
     from equical.workflows.elastic import ElasticResult, elastic
@@ -39,6 +40,8 @@ _HOME = {
     "load_checkpoint": "equical.checkpoint",
     "md": "equical.workflows.md",
     "phonon": "equical.workflows.phonon",
+    "read_structure": "equical.structures",
+    "read_structures": "equical.structures",
     "relax": "equical.workflows.relax",
     "relax_many": "equical.workflows.relax",
     "shipped_models": "equical.checkpoint",
@@ -63,6 +66,8 @@ __all__ = [
     "load_checkpoint",
     "md",
     "phonon",
+    "read_structure",
+    "read_structures",
     "relax",
     "relax_many",
     "shipped_models",

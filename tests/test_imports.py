@@ -13,7 +13,7 @@ PACKAGE = Path(equical.__file__).parent
 LAYERS = [  # each may import itself and what stands above it here
     {"errors", "files", "prediction"},
     {"so3", "neighbors"},
-    {"graph"},
+    {"graph", "structures"},
     {"model"},
     {"checkpoint"},
     {"conversion", "inference", "training"},

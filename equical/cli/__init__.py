@@ -50,6 +50,7 @@ class LazyGroup(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any) -> Any:
         """Run a command line; errors end the process here, and nowhere else."""
         args = sys.argv[1:] if args is None else list(args)
+        _print_anything()
         try:
             code = super().main(args, "equical", *rest, **extra | {"standalone_mode": False})
         except Exception as error:
@@ -58,6 +59,15 @@ class LazyGroup(click.Group):
             message, code = _describe(error)
             click.echo(f"equical: {message}", err=True)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _print_anything() -> None:
+    """Let what a terminal's encoding lacks, such as Å in a pipe of Windows or a file name that is no text, come out as
+    a question mark: a run must not fail because its report cannot be shown."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # streams of notebooks and tests may have none
+        if reconfigure is not None:
+            reconfigure(errors="replace")
 
 
 def _describe(error: Exception) -> tuple[str, int]:

@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from equical.cli.notices import warnings_as_lines
-from equical.cli.options import calculator_options_with, finish, make_calculator, output_options, resume_option
+from equical.cli.options import (
+    FORMAT_HELP,
+    SPECIES_HELP,
+    StructureFile,
+    calculator_options_with,
+    finish,
+    make_calculator,
+    output_options,
+    resume_option,
+)
 from equical.errors import InputError
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from equical.workflows.adsorption import SlabFromBulk
 
 
@@ -32,6 +43,8 @@ class SurfaceSize(click.ParamType):
 @click.argument("adsorbate")
 @click.option("--slab", type=click.Path(path_type=Path), metavar="FILE", help="A slab, vacuum along its third vector.")
 @click.option("--bulk", metavar="ELEMENT|FILE", help="A crystal to relax and cut the slab from.")
+@click.option("--format", "file_format", metavar="NAME", help=f"Of --slab or --bulk: {FORMAT_HELP}")
+@click.option("--species", metavar="LIST", help=f"Of --slab or --bulk: {SPECIES_HELP}")
 @click.option("--miller", nargs=3, type=int, metavar="H K L", help="Miller indices.  [default: 1 1 1]")
 @click.option("--layers", type=int, help="Atomic layers.  [default: at least 4, and 5 Å thick]")
 @click.option("--size", type=SurfaceSize(), help="Repetitions of the smallest surface cell.  [default: 3x3]")
@@ -113,11 +126,11 @@ def adsorb(
     finish(result.converged)
 
 
-def _surface(slab: Path | None, bulk: str | None, cut: dict[str, Any]) -> tuple[Path | SlabFromBulk, str]:
+def _surface(slab: Path | None, bulk: str | None, cut: dict[str, Any]) -> tuple[Path | Atoms | SlabFromBulk, str]:
     """The slab, or how to cut it, and a short name for it."""
     from equical.workflows.adsorption import SlabFromBulk
 
-    keep = cut.pop("keep_bulk")
+    keep, *stated = (cut.pop(name) for name in ("keep_bulk", "file_format", "species"))
     given = {name: value for name, value in cut.items() if value is not None and value != ()}
     if (slab is None) == (bulk is None):
         raise InputError("give either a slab with --slab FILE, or a crystal to cut it from such as --bulk Pt")
@@ -125,6 +138,7 @@ def _surface(slab: Path | None, bulk: str | None, cut: dict[str, Any]) -> tuple[
         if given or keep:
             wrong = ", ".join(f"--{name.replace('_', '-')}" for name in [*given, *(["keep-bulk"] if keep else [])])
             raise InputError(f"{wrong} goes with --bulk; a slab from a file is taken as it is")
-        return slab, slab.stem
-    recipe = SlabFromBulk(bulk or "", **{"size": (3, 3)} | given, relax=not keep)
+        return StructureFile(slab, *stated).read() if any(stated) else slab, slab.stem
+    crystal = StructureFile(Path(bulk or ""), *stated).read() if any(stated) else bulk or ""
+    recipe = SlabFromBulk(crystal, **{"size": (3, 3)} | given, relax=not keep)
     return recipe, f"{Path(bulk or '').stem}{''.join(map(str, recipe.miller))}"

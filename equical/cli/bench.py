@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.options import calculator_options, finish, output_options
+from equical.cli.options import (
+    StructureFile,
+    calculator_options,
+    finish,
+    optional_structure_argument,
+    output_options,
+)
 
 if TYPE_CHECKING:
     from equical.workflows.bench.run import BenchResult
@@ -32,7 +38,7 @@ class Comma(click.ParamType):
 
 
 @click.command("bench")
-@click.argument("structure", type=click.Path(path_type=Path), required=False)
+@optional_structure_argument
 @click.option(
     "--sizes", type=Comma(int), default="32,108,256,500", show_default=True, metavar="N,N,...", help="Numbers of atoms."
 )
@@ -50,7 +56,7 @@ class Comma(click.ParamType):
 @calculator_options
 @output_options
 def bench(
-    structure: Path | None,
+    structure: StructureFile | None,
     sizes: tuple[int, ...],
     executions: tuple[str, ...],
     timestep: float,
@@ -69,12 +75,11 @@ def bench(
     move between steps as they would at 300 K. Close other programs: a busy machine can be several times slower.
     """
     from equical.workflows.bench.run import bench as run
-    from equical.workflows.common.inputs import read_structure
 
     folder = output or Path(f"bench-{Path(model).name}")
     result = run(
         model,
-        None if structure is None else read_structure(structure),
+        None if structure is None else structure.read(),
         device=device,
         dtype=dtype,
         sizes=sizes,

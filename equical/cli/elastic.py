@@ -9,6 +9,7 @@ import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    StructureFile,
     calculator_options,
     finish,
     make_calculator,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @calculator_options
 @output_options
 def elastic(
-    structure: Path,
+    structure: StructureFile,
     max_strain: float,
     strains: int,
     clamped: bool,
@@ -53,13 +54,12 @@ def elastic(
     They come from stresses at small strains of each of the six kinds, with relaxed ions. The structure must be free of
     stress, or be relaxed with --relax-first.
     """
-    from equical.workflows.common.inputs import read_structure
     from equical.workflows.elastic import elastic as run
 
     folder = output or Path(f"elastic-{structure.stem}")
     with warnings_as_lines(quiet):
         result = run(
-            read_structure(structure),
+            structure.read(),
             make_calculator(model, device, dtype),
             max_strain=max_strain,
             num_strains=strains,

@@ -8,6 +8,7 @@ import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    StructureFile,
     calculator_options,
     finish,
     make_calculator,
@@ -39,7 +40,7 @@ FORMS = (
 @calculator_options
 @output_options
 def eos(
-    structure: Path,
+    structure: StructureFile,
     form: str,
     volume_range: float,
     points: int,
@@ -59,10 +60,9 @@ def eos(
     The cell is scaled isotropically over a range of volumes; --relax-shape lets it change its shape at each.
     A fit that cannot be trusted is refused with the reason, and the exit code is 2.
     """
-    from equical.workflows.common.inputs import read_structure
     from equical.workflows.eos import eos as run
 
-    atoms = read_structure(structure)
+    atoms = structure.read()
     folder = output or Path(f"eos-{structure.stem}")
     with warnings_as_lines(quiet):
         result = run(

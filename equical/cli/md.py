@@ -10,6 +10,7 @@ import click
 
 from equical.cli.notices import warn_of_old_option, warnings_as_lines
 from equical.cli.options import (
+    StructureFile,
     calculator_options,
     finish,
     make_calculator,
@@ -73,7 +74,7 @@ class Temperature(click.ParamType):
 @calculator_options
 @output_options
 def md(
-    structure: Path,
+    structure: StructureFile,
     model: str,
     device: str,
     dtype: str,
@@ -99,10 +100,9 @@ def md(
     density of states, and plots. A killed run goes on with the same command and --resume; only --steps and
     --equilibrate may change. Exit code 2 means that the atoms flew apart.
     """
-    from equical.workflows.common.inputs import read_structure
     from equical.workflows.md import md as run
 
-    atoms = read_structure(structure)
+    atoms = structure.read()
     folder = output or Path(f"md-{structure.stem}")
     with warnings_as_lines(quiet):
         if restart:

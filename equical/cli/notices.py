@@ -24,9 +24,13 @@ def warnings_as_lines(quiet: bool) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore" if quiet else "default", UserWarning)
         usual = warnings.showwarning
+        told: set[str] = set()
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
             if issubclass(category, UserWarning):
+                if str(message) in told:  # a structure is looked at before and within the workflow
+                    return
+                told.add(str(message))
                 click.echo(f"equical: warning: {message}", err=True)
             else:
                 usual(message, category, *where)

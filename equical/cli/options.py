@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from equical.calculator import EquiCalc
 
 __all__ = [
+    "FORMAT_HELP",
+    "SPECIES_HELP",
+    "StructureFile",
     "calculator_options",
     "calculator_options_with",
     "debug_option",
     "finish",
     "make_calculator",
+    "optional_structure_argument",
     "output_options",
     "resume_option",
     "structure_argument",
@@ -26,7 +33,70 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-structure_argument = click.argument("structure", type=click.Path(path_type=Path))
+FORMAT_HELP = "ASE's name of the file's format.  [default: told by its name and content]"
+SPECIES_HELP = "Elements of types 1, 2 … in the file, as Cu,Ni, or of labels, as OW=O,HW=H."
+
+
+@dataclass(frozen=True)
+class StructureFile:
+    """A file of structures and what the user says about it.
+
+    Attributes:
+        path: of the file.
+        format: ASE's name of its format, if stated.
+        species: elements of types or labels in it, if stated.
+    """
+
+    path: Path
+    format: str | None
+    species: str | None
+
+    @property
+    def stem(self) -> str:
+        """What results are called after."""
+        return self.path.stem
+
+    def read(self) -> Atoms:
+        """The last structure."""
+        return self.read_all()[-1]
+
+    def read_all(self) -> list[Atoms]:
+        """Every structure."""
+        from equical.structures import read_structures
+
+        return read_structures(self.path, format=self.format, species=self.species)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    ctx.meta[f"equical.{param.name}"] = value
+
+
+def _join(ctx: click.Context, param: click.Parameter, value: Path | None) -> StructureFile | None:
+    stated = [ctx.meta[f"equical.{name}"] for name in ("format", "species")]
+    return None if value is None else StructureFile(value, *stated)
+
+
+def structure_argument(command: Command) -> Command:
+    """Add STRUCTURE with its options ``--format`` and ``--species``; the three make a :class:`StructureFile`."""
+    return _structure(required=True)(command)
+
+
+def optional_structure_argument(command: Command) -> Command:
+    """The same for a command that can do without; it gets None then."""
+    return _structure(required=False)(command)
+
+
+def _structure(required: bool) -> Callable[[Command], Command]:
+    argument = click.argument("structure", type=click.Path(path_type=Path), required=required, callback=_join)
+    kept: dict[str, Any] = {
+        "is_eager": True,
+        "expose_value": False,
+        "callback": _keep,
+    }  # read before STRUCTURE, which joins them
+    file_format = click.option("--format", metavar="NAME", help=FORMAT_HELP, **kept)
+    species = click.option("--species", metavar="LIST", help=SPECIES_HELP, **kept)
+    return lambda command: argument(file_format(species(command)))
+
 
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto (a GPU where there is one), cpu or cuda[:N]."
@@ -47,7 +117,7 @@ write_option = click.option(
     "--write",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also write the final structure here, in any format ASE writes.",
+    help="Also write the final structure here, in any format ASE writes. --overwrite replaces a file.",
 )
 debug_option = click.option(  # looked for by the group, which reports all errors
     "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."

@@ -9,6 +9,7 @@ import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    StructureFile,
     calculator_options,
     finish,
     make_calculator,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @calculator_options
 @output_options
 def phonon(
-    structure: Path,
+    structure: StructureFile,
     supercell: tuple[int, int, int] | None,
     min_length: float | None,
     displacement: float,
@@ -65,7 +66,6 @@ def phonon(
     import numpy as np
 
     from equical.errors import InputError
-    from equical.workflows.common.inputs import read_structure
     from equical.workflows.phonon import phonon as run
 
     if supercell and min_length is not None:
@@ -76,7 +76,7 @@ def phonon(
     folder = output or Path(f"phonon-{structure.stem}")
     with warnings_as_lines(quiet):
         result = run(
-            read_structure(structure),
+            structure.read(),
             make_calculator(model, device, dtype),
             supercell=supercell or (10.0 if min_length is None else min_length),
             displacement=displacement,

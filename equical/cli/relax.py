@@ -11,6 +11,7 @@ import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    StructureFile,
     calculator_options,
     finish,
     make_calculator,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 @resume_option
 @write_option
 def relax(
-    structure: Path,
+    structure: StructureFile,
     index: str,
     cell: bool,
     fix_volume: bool,
@@ -77,7 +78,7 @@ def relax(
     Exit code: 0 converged, 2 ran but not converged, 1 error.
     """
     from equical.workflows.common.frames import check_writable, write_structures
-    from equical.workflows.common.inputs import read_structures, select
+    from equical.workflows.common.inputs import select
     from equical.workflows.relax import RelaxSettings, relax_many
     from equical.workflows.relax import relax as relax_one
 
@@ -85,9 +86,9 @@ def relax(
         raise click.UsageError("--fix-volume and --fix-shape together leave nothing of the cell to relax")
     mode = "fixed-volume" if fix_volume else "fixed-shape" if fix_shape else "free" if cell else "fixed"
     settings = RelaxSettings(fmax, smax, steps, mode, pressure, symmetry, optimizer)  # type: ignore[arg-type]
-    images = select(read_structures(structure), index)
+    images = select(structure.read_all(), index)
     if write is not None:
-        check_writable(write, len(images))
+        check_writable(write, len(images), replace=overwrite or resume)
     calculator = make_calculator(model, device, dtype)
     folder = output or Path(f"relax-{structure.stem}")
     with warnings_as_lines(quiet):

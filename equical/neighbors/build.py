@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equical.errors import InputError
-from equical.neighbors.backends import BACKENDS, Floats, Integers
+from equical.neighbors.backends import BACKENDS, Floats, FoundPairs, Integers
 from equical.neighbors.cells import complete_cell, heights, reduce_cell
 
-__all__ = ["COINCIDENT", "FARTHEST", "NeighborList", "neighbor_list"]
+__all__ = ["COINCIDENT", "FARTHEST", "NeighborList", "neighbor_list", "pairs_within"]
 
 COINCIDENT = 1e-3
 """Two atoms closer than this (Å) are taken for a mistake in the input."""
@@ -64,6 +64,22 @@ def neighbor_list(
         InputError: for positions or lattice vectors that are not finite, periodic lattice vectors that span no
             volume, coincident atoms, or a backend that does not exist or cannot do this.
     """
+    receiver, sender, shift, distance = pairs_within(positions, cell, pbc, cutoff, backend=backend)
+    _refuse_coincident(receiver, sender, shift, distance)
+    return _sorted(receiver, sender, shift, len(np.asarray(positions)))
+
+
+def pairs_within(
+    positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, cutoff: float, *, backend: str = "vesin"
+) -> FoundPairs:
+    """The pairs of :func:`neighbor_list`, atoms that coincide among them, with their distances and in any order.
+
+    Returns:
+        receiver, sender, shift, and distance (Å), the first three as in :class:`NeighborList`.
+
+    Raises:
+        InputError: as :func:`neighbor_list`, but not for coincident atoms.
+    """
     if backend not in BACKENDS:
         raise InputError(f"Unknown neighbour list backend {backend!r}; choose one of {', '.join(BACKENDS)}.")
     if not (np.isfinite(cutoff) and cutoff > 0):
@@ -76,8 +92,7 @@ def neighbor_list(
     receiver, sender, shift, distance = BACKENDS[backend](points, lattice, periodic, cutoff)
     if (operation != np.eye(3)).any():
         shift = shift @ operation
-    _refuse_coincident(receiver, sender, shift, distance)
-    return _sorted(receiver, sender, shift, len(points))
+    return receiver, sender, shift, distance
 
 
 def _checked_positions(positions: ArrayLike) -> Floats:

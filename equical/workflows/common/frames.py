@@ -124,11 +124,17 @@ def _is_column(values: np.ndarray) -> bool:
     return values.dtype.kind in "biuf" and values.ndim <= 2 and values.size > 0
 
 
-def check_writable(path: str | os.PathLike[str], count: int = 1) -> Path:
+def check_writable(path: str | os.PathLike[str], count: int = 1, *, replace: bool = False) -> Path:
     """Make sure, before hours of work, that ``count`` structures can be written to ``path`` in the format of its name.
 
+    Args:
+        path: of the file.
+        count: how many structures.
+        replace: accept that there is such a file already. A database with more rows than would be written is never
+            replaced: it holds more than results of an earlier run.
+
     Raises:
-        InputError: ASE writes no such format, or the folder is missing or not writable.
+        InputError: ASE writes no such format, the folder is missing or not writable, or the file exists.
     """
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
@@ -145,7 +151,27 @@ def check_writable(path: str | os.PathLike[str], count: int = 1) -> Path:
         raise InputError(f"{form.name} files hold one structure, and there are {count}; write .extxyz or .traj instead")
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write to {path}: it is a folder, or its folder is missing or read-only")
+    if path.exists():
+        rows = _rows(path) if form.name in ("db", "json") else 0
+        if rows > count:
+            raise InputError(
+                f"{path} holds {rows} structures, all of which would be replaced; write another file, and add that to "
+                f"it with: ase db new{path.suffix} --insert-into {path}"
+            )
+        if not replace:
+            raise InputError(f"{path} exists; choose another name, or replace it with --overwrite")
     return path
+
+
+def _rows(path: Path) -> int:
+    """Number of structures in an ASE database; 0 where a file is none."""
+    from ase.db import connect
+
+    try:
+        with connect(path) as database:
+            return int(database.count())
+    except Exception:  # whatever the file holds, it is no database
+        return 0
 
 
 def snapshot(atoms: Atoms) -> Atoms:

@@ -3,77 +3,37 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from equical.errors import InputError
+from equical.structures.contacts import check_contacts
+from equical.structures.elements import check_elements
+from equical.structures.occupancy import check_occupancy
+from equical.structures.periodicity import bonded_across
+from equical.structures.read import read_structure, read_structures, select
+from equical.workflows.common.notes import warn
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["check_structure", "read_structure", "read_structures", "resolve_calculator", "select"]
-
-
-def read_structures(path: str | PathLike[str]) -> list[Atoms]:
-    """Every structure in a file of any format ASE reads.
-
-    Raises:
-        InputError: the file is missing, unreadable, or holds no structure.
-    """
-    from ase.io import read
-
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"no such file: {path}")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give a structure file")
-    try:
-        images = read(path, index=":")
-    except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"cannot read a structure from {path}: {reason}") from error
-    if not images:
-        raise InputError(f"{path} holds no structure")
-    return images
-
-
-def select(images: list[Atoms], index: str) -> list[Atoms]:
-    """Pick structures by an index or slice in Python's notation.
-
-    >>> select(["a", "b", "c"], "-1"), select(["a", "b", "c"], "1:")
-    (['c'], ['b', 'c'])
-    """
-    try:
-        parts = [int(part) if part.strip() else None for part in index.split(":")]
-        picked = images[slice(*parts)] if ":" in index else [images[int(index)]]
-    except (ValueError, TypeError):
-        raise InputError(f"index {index!r} is neither a number nor a slice such as 0, -1, 2:5 or ::10") from None
-    except IndexError:
-        raise InputError(f"there is no structure {index}; the file holds {len(images)}") from None
-    if not picked:
-        raise InputError(f"index {index!r} selects nothing of {len(images)} structures")
-    return picked
-
-
-def read_structure(path: str | PathLike[str], index: int = -1) -> Atoms:
-    """One structure of a file, by default the last.
-
-    Raises:
-        InputError: as :func:`read_structures`, or there is no structure of that index.
-    """
-    (image,) = select(read_structures(path), str(index))
-    return image
+__all__ = ["check_structure", "read_structure", "read_structures", "require_atoms"]
+__all__ += ["require_atoms_in", "resolve_calculator", "select"]
 
 
 def check_structure(atoms: Atoms) -> None:
     """Refuse what no calculator can give a meaningful answer for.
 
+    Warns of a structure that is not periodic although its atoms bond to their images in the lattice it has.
+
     Raises:
-        InputError: no atoms, positions or cell that are not finite, or periodic directions without a volume.
+        InputError: not an ``Atoms`` object, no atoms, positions or cell that are not finite, periodic directions
+            without a volume, atoms that are no element, sites occupied in part or by several elements, or atoms
+            closer than any bond.
     """
+    require_atoms(atoms)
     if len(atoms) == 0:
         raise InputError("the structure has no atoms")
     bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
@@ -87,6 +47,51 @@ def check_structure(atoms: Atoms) -> None:
             "the structure is periodic along lattice vectors that are zero or linearly dependent "
             "(a cell without volume); set a proper cell, or pbc=False for a molecule"
         )
+    check_elements(atoms)
+    check_occupancy(atoms)
+    check_contacts(atoms)
+    open_axes = bonded_across(atoms)
+    if open_axes:
+        axes = ", ".join("abc"[axis] for axis in open_axes)
+        warn(
+            f"the structure is not periodic along {axes}, although its atoms bond across these faces of its cell: "
+            "a piece of a crystal is computed; set pbc=True for the crystal"
+        )
+
+
+def require_atoms(given: Any) -> None:
+    """Refuse anything but a structure.
+
+    Raises:
+        InputError: it is a path, a list, or something else; the message says how to make a structure of it.
+    """
+    from ase import Atoms
+
+    if isinstance(given, Atoms):
+        return
+    if isinstance(given, str | PathLike):
+        path = str(given)
+        raise InputError(f"a structure (ase.Atoms) is wanted, not the path {path}: equical.read_structure({path!r})")
+    if isinstance(given, list | tuple) and given and all(isinstance(item, Atoms) for item in given):
+        raise InputError(f"one structure (ase.Atoms) is wanted, not {len(given)}: give them one by one")
+    kind = f"{type(given).__module__.partition('.')[0]}'s {type(given).__name__}"
+    advice = ": convert it with AseAtomsAdaptor.get_atoms" if kind.startswith("pymatgen") else ""
+    raise InputError(f"a structure (ase.Atoms) is wanted, not {kind}{advice}")
+
+
+def require_atoms_in(images: Any) -> None:
+    """Refuse anything but a list of structures.
+
+    Raises:
+        InputError: it is a path or a single structure, or holds something else.
+    """
+    from ase import Atoms
+
+    if isinstance(images, Atoms | str | PathLike):
+        what = "a single one" if isinstance(images, Atoms) else f"the path {images}: equical.read_structures reads it"
+        raise InputError(f"a list of structures (ase.Atoms) is wanted, not {what}")
+    for atoms in images:
+        require_atoms(atoms)
 
 
 def resolve_calculator(
@@ -102,12 +107,14 @@ def resolve_calculator(
         default: name of the default model, where it is not that of ``EquiCalc``.
 
     Raises:
-        InputError: what was given is no calculator, or names no model.
+        InputError: what was given is no calculator, or names no model; ``atoms`` is no structure.
     """
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    if calculator is None and atoms is not None and not isinstance(atoms.calc, SinglePointCalculator):
-        calculator = atoms.calc
+    if atoms is not None:
+        require_atoms(atoms)
+        if calculator is None and not isinstance(atoms.calc, SinglePointCalculator):
+            calculator = atoms.calc
     if calculator is None or isinstance(calculator, str | PathLike):
         from equical.calculator import EquiCalc
 

@@ -13,7 +13,7 @@ from equical.errors import InputError
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
-from equical.workflows.common.inputs import resolve_calculator
+from equical.workflows.common.inputs import require_atoms_in, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.randomness import global_stream_kept
 from equical.workflows.relax.files import RELAX_FILES
@@ -60,9 +60,10 @@ def relax_many(
         For each structure, in order, its result or why there is none.
 
     Raises:
-        InputError: settings, calculator or output folder are unusable.
+        InputError: settings, calculator or output folder are unusable, or there is something else among the structures.
         OSError: results cannot be written any more.
     """
+    require_atoms_in(images)
     began = time.perf_counter()
     calculator, settings = resolve_calculator(calculator), settings or RelaxSettings()
     with RunFolder(output, RELAX_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:

@@ -9,6 +9,7 @@ from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
+from ase.db import connect
 from ase.io import read
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,3 +118,29 @@ def test_arrays_that_no_column_can_hold_are_left_out(values):
     atoms.set_array("tag", np.arange(4))
     again = read(io.StringIO(as_extxyz(atoms)), format="extxyz")
     assert set(again.arrays) == {"numbers", "positions", "tag"}
+
+
+def test_final_structure_file_is_not_replaced_unless_asked(tmp_path):
+    (tmp_path / "POSCAR").write_text("years of work")
+    with pytest.raises(InputError, match="POSCAR exists; choose another name, or replace it with --overwrite"):
+        check_writable(tmp_path / "POSCAR")
+    check_writable(tmp_path / "POSCAR", replace=True)
+
+
+@pytest.mark.parametrize("name", ["library.db", "library.json"])
+def test_a_database_of_more_structures_is_never_replaced(tmp_path, name):
+    with connect(tmp_path / name) as database:
+        for symbol in ("Cu", "Ni", "Li"):
+            database.write(bulk(symbol))
+    for replace in (False, True):
+        with pytest.raises(InputError, match=f"holds 3 structures, all of which.*--insert-into .*{name}"):
+            check_writable(tmp_path / name, 2, replace=replace)
+    check_writable(tmp_path / name, 3, replace=True)  # what an earlier run has written
+    assert len(connect(tmp_path / name)) == 3
+
+
+def test_a_file_that_only_looks_like_a_database_is_a_file(tmp_path):
+    (tmp_path / "a.json").write_text('{"lattice": 1}')
+    check_writable(tmp_path / "a.json", replace=True)
+    with pytest.raises(InputError, match="exists"):
+        check_writable(tmp_path / "a.json")

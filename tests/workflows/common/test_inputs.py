@@ -1,39 +1,16 @@
-"""What goes into a workflow is looked at before anything is computed."""
+"""What workflows accept: structures that mean something, and calculators."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 
+from equical import eos, md, phonon, relax, relax_many
 from equical.errors import InputError
-from equical.workflows.common.frames import write_structures
-from equical.workflows.common.inputs import check_structure, read_structure, read_structures, resolve_calculator
-
-
-def test_reading_what_is_no_structure(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
-        read_structure(tmp_path / "missing.cif")
-    with pytest.raises(InputError, match="is a folder"):
-        read_structure(tmp_path)
-    for name, content in {
-        "a.extxyz": b"3\n\nCu 0 0",
-        "b.cif": b"\x00\xff\x00",
-        "c.unknown": b"hello",
-        "POSCAR": b"",
-    }.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match=f"cannot read a structure from .*{name}|holds no structure") as caught:
-            read_structures(tmp_path / name)
-        assert "\n" not in str(caught.value)
-
-
-def test_reading_by_index(tmp_path):
-    write_structures(tmp_path / "a.extxyz", [bulk("Cu"), bulk("Ni")])
-    assert str(read_structure(tmp_path / "a.extxyz").symbols) == "Ni"
-    assert str(read_structure(tmp_path / "a.extxyz", 0).symbols) == "Cu"
-    with pytest.raises(InputError, match="there is no structure 2; the file holds 2"):
-        read_structure(tmp_path / "a.extxyz", 2)
+from equical.workflows.common.inputs import check_structure, resolve_calculator
 
 
 @pytest.mark.parametrize(
@@ -45,6 +22,9 @@ def test_reading_by_index(tmp_path):
         (Atoms("Cu", cell=[3, 3, 0], pbc=True), "without volume"),
         (Atoms("Cu", cell=[[1, 0, 0], [2, 0, 0], [0, 0, 1]], pbc=True), "without volume"),
         (Atoms("Cu", cell=[3, 3, np.nan], pbc=False), "cell has entries"),
+        (Atoms("XCu", [[0, 0, 0], [3, 0, 0]]), r"atom 0 \(X\): X is no element"),
+        (Atoms("Cu2", [[0, 0, 0], [0.3, 0, 0]]), "closer than any bond"),
+        (Atoms("Cu", info={"occupancy": {"0": {"Cu": 0.5}}}), "occupied in part"),
     ],
 )
 def test_meaningless_structures_are_refused(atoms, message):
@@ -55,6 +35,34 @@ def test_meaningless_structures_are_refused(atoms, message):
 def test_molecules_and_slabs_without_a_third_vector_pass():
     check_structure(Atoms("CO", [[0, 0, 0], [0, 0, 1.1]]))
     check_structure(Atoms("Cu", cell=[3, 3, 0], pbc=[True, True, False]))
+    check_structure(fcc111("Pt", (2, 2, 3), vacuum=8))
+
+
+def test_a_crystal_that_is_not_periodic_is_pointed_out():
+    atoms = bulk("Cu", cubic=True)
+    check_structure(atoms)
+    atoms.pbc = False
+    with pytest.warns(UserWarning, match="not periodic along a, b, c, although its atoms bond"):
+        check_structure(atoms)
+
+
+@pytest.mark.parametrize("workflow", [relax, md, eos, phonon])
+def test_workflows_take_structures_and_say_how_to_make_one_of_a_path(workflow):
+    for given in ("cu.xyz", Path("cu.xyz")):
+        with pytest.raises(InputError, match=r"not the path cu.xyz: equical.read_structure\('cu.xyz'\)"):
+            workflow(given)
+        with pytest.raises(InputError, match="not the path cu.xyz"):
+            workflow(given, EMT())
+    with pytest.raises(InputError, match="not 2: give them one by one"):
+        workflow([bulk("Cu"), bulk("Ni")], EMT())
+    with pytest.raises(InputError, match="not builtins's dict"):
+        workflow({}, EMT())
+
+
+def test_relaxations_of_many_structures_take_a_list():
+    for given in ("cu.xyz", Path("cu.xyz"), bulk("Cu"), [bulk("Cu"), "cu.xyz"]):
+        with pytest.raises(InputError, match="a list of structures|not the path cu.xyz"):
+            relax_many(given, EMT())
 
 
 def test_calculator_comes_from_the_argument_or_the_atoms(tmp_path):

@@ -345,6 +345,7 @@ def test_resuming_something_else_is_refused(tmp_path, distorted):
     assert relax(moved, EMT(), output=tmp_path / "out", overwrite=True).converged
 
 
+@pytest.mark.filterwarnings("ignore:the structure is not periodic along c")
 def test_resuming_with_other_constraints_boundaries_or_parameters_is_refused(tmp_path, distorted):
     relax(distorted, EMT(), steps=2, output=tmp_path / "out")
     frozen, open_ended = distorted.copy(), distorted.copy()
