@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 from equical.errors import InputError
 from equical.training.audit.consistency import check_work
+from equical.training.audit.copies import check_duplicates, copies_among, equivalents_among
 from equical.training.audit.energies import check_compositions, check_energies
 from equical.training.audit.finding import Finding, origins
 from equical.training.audit.forces import check_forces, check_stress
-from equical.training.audit.structures import (
-    check_distances,
-    check_duplicates,
-    check_trajectories,
-    fingerprint,
-    mean_move,
-)
+from equical.training.audit.structures import check_distances, check_trajectories, mean_move
 from equical.training.config import DataConfig
 from equical.training.data.dataset import Frame, group_keys, label_frames, read_images
 
@@ -24,6 +19,9 @@ __all__ = ["audit_data", "audit_split"]
 
 TOLD_APART = 0.1
 """Å, root mean square; a validation frame closer than this to a training frame tests little."""
+
+SAMPLED = 100
+"""Validation frames of which this is asked."""
 
 
 def audit_data(config: DataConfig) -> tuple[list[Frame], list[Finding]]:
@@ -58,31 +56,35 @@ def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Finding]
     if not valid:
         advice = "The best model is chosen on the training data: hold something out"
         return [Finding("warning", "split", "there are no validation data", advice)]
-    known = {fingerprint(frame) for frame in train}
-    copies = [frame for frame in valid if fingerprint(frame) in known]
-    findings = []
+    both = [*train, *valid]
+    copies = _across(copies_among(both), train, valid)
     if copies:
         message = f"{len(copies)} of {len(valid)} validation frames are also training frames"
-        findings.append(Finding("error", "split", message, "Remove the copies", origins(copies)))
-    near = _near_ones(train, valid)
-    if len(near) > 0.2 * len(valid) and not copies:
-        message = f"{len(near)} of {len(valid)} validation frames lie within {TOLD_APART} Å of a training frame"
-        advice = "Validation errors will look too good: split by trajectory (group_key), or in longer runs (block)"
-        findings.append(Finding("warning", "split", message, advice, origins(near)))
-    return findings
+        advice = "Remove the copies; order, lattice vectors, shift and rotation make no new frame of one"
+        return [Finding("error", "split", message, advice, origins(copies))]
+    looked_at = valid[:: max(1, len(valid) // SAMPLED)]
+    images = {frame.origin for frame in _across(equivalents_among(both), train, valid)}
+    near = [frame for frame in looked_at if frame.origin in images or _is_near(frame, train)]
+    if len(near) <= 0.2 * len(looked_at):
+        return []
+    message = (
+        f"{len(near)} of {len(looked_at)} validation frames lie within {TOLD_APART} Å of a training frame, or are "
+        "images of one by symmetry"
+    )
+    advice = "Validation errors will look too good: split by trajectory (group_key), or in longer runs (block)"
+    return [Finding("warning", "split", message, advice, origins(near))]
 
 
-def _near_ones(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Frame]:
-    """Validation frames that are a step away from a training frame; at most a hundred are looked at."""
-    alike: dict[bytes, list[Frame]] = defaultdict(list)
-    for frame in train:
-        alike[frame.atoms.numbers.tobytes()].append(frame)
-    near = []
-    for frame in valid[:: max(1, len(valid) // 100)]:
-        moves = (mean_move(frame, other) for other in alike[frame.atoms.numbers.tobytes()])
-        if any(move is not None and move < TOLD_APART for move in moves):
-            near.append(frame)
-    return near
+def _across(groups: Sequence[Sequence[int]], train: Sequence[Frame], valid: Sequence[Frame]) -> list[Frame]:
+    """Validation frames that are in a group with a training frame; both are numbered through, training first."""
+    mixed = [group for group in groups if group[0] < len(train) <= group[-1]]
+    return [valid[i - len(train)] for group in mixed for i in group if i >= len(train)]
+
+
+def _is_near(frame: Frame, train: Sequence[Frame]) -> bool:
+    """Whether a frame is a step away from one of the training frames."""
+    moves = (mean_move(frame, other) for other in train)
+    return any(move is not None and move < TOLD_APART for move in moves)
 
 
 def _unreadable(problems: Sequence[InputError], good: int) -> list[Finding]:

@@ -1,8 +1,7 @@
-"""Checks of the structures themselves: lengths, duplicates, trajectories."""
+"""Checks of the structures themselves: lengths, trajectories."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,12 +10,9 @@ import numpy as np
 from equical.training.audit.finding import Finding, origins
 from equical.training.data.dataset import Frame
 
-__all__ = ["NEAR", "check_distances", "check_duplicates", "check_trajectories", "fingerprint"]
+__all__ = ["NEAR", "check_distances", "check_trajectories", "mean_move"]
 
 BOHR = 0.529177
-SAME_ENERGY = 1e-3
-"""eV per atom; identical structures whose energies differ by more disagree."""
-
 NOBLE_GASES = {2, 10, 18, 36, 54, 86}
 
 NEAR = 0.3
@@ -52,26 +48,6 @@ def check_distances(frames: Sequence[Frame]) -> list[Finding]:
     return [Finding("warning", "close contacts", message, advice, origins(close))]
 
 
-def check_duplicates(frames: Sequence[Frame]) -> list[Finding]:
-    """Structures that occur more than once, with equal or with different energies."""
-    seen: dict[bytes, list[Frame]] = defaultdict(list)
-    for frame in frames:
-        seen[fingerprint(frame)].append(frame)
-    again = [members for members in seen.values() if len(members) > 1]
-    if not again:
-        return []
-    spread = [max(f.energy for f in members) - min(f.energy for f in members) for members in again]
-    apart = [members for members, gap in zip(again, spread, strict=True) if gap > SAME_ENERGY * len(members[0].atoms)]
-    if apart:
-        message = f"{len(apart)} structures occur with different energies (up to {max(spread):.3g} eV apart)"
-        advice = "Two levels of theory, settings or zeros of energy are mixed: give each its own data set"
-        return [Finding("error", "contradiction", message, advice, origins([m[1] for m in apart]))]
-    copies = [frame for members in again for frame in members[1:]]
-    message = f"{len(copies)} of {len(frames)} frames are copies of others"
-    return [Finding("warning", "duplicates", message, "Remove them: they must not end up on both sides of a split",
-                    origins(copies))]  # fmt: skip
-
-
 def check_trajectories(frames: Sequence[Frame], grouped: bool, keys: Sequence[str]) -> list[Finding]:
     """Whether consecutive frames are steps of one trajectory while nothing says so.
 
@@ -91,15 +67,11 @@ def check_trajectories(frames: Sequence[Frame], grouped: bool, keys: Sequence[st
     return [Finding("warning", "correlated frames", message, advice)]
 
 
-def fingerprint(frame: Frame) -> bytes:
-    """The same for structures that agree to 1e-4 Å, atom by atom."""
-    atoms = frame.atoms
-    arrays = (atoms.numbers, np.round(atoms.positions, 4) + 0.0, np.round(atoms.cell.array, 4) + 0.0)
-    return b"".join(array.tobytes() for array in arrays)
-
-
 def mean_move(a: Frame, b: Frame) -> float | None:
-    """Root mean square displacement between two frames of the same atoms in the same cell (Å), else None."""
+    """Root mean square displacement between two frames of the same atoms in the same cell (Å), else None.
+
+    A common shift of all atoms is no displacement.
+    """
     if not np.array_equal(a.atoms.numbers, b.atoms.numbers):
         return None
     if np.abs(a.atoms.cell.array - b.atoms.cell.array).max() > 1e-3:
@@ -107,7 +79,9 @@ def mean_move(a: Frame, b: Frame) -> float | None:
     difference = b.atoms.positions - a.atoms.positions
     if a.atoms.pbc.any() and a.atoms.cell.rank == 3:
         scaled = difference @ np.linalg.inv(a.atoms.cell.array)
+        scaled -= scaled[0]  # of which the shift is left, which is the same for all
         difference = (scaled - np.round(scaled) * a.atoms.pbc) @ a.atoms.cell.array
+    difference = difference - difference.mean(axis=0)
     return float(np.sqrt(np.square(difference).sum(axis=1).mean()))
 
 
