@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,16 +32,7 @@ def data() -> None:
 @click.option("--model", metavar="NAME|DIR", help="Test units and signs against a model that covers the elements.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Also write the findings as JSON.")
 @debug_option
-def check(
-    files: tuple[Path, ...],
-    energy_key: str,
-    forces_key: str,
-    stress_key: str,
-    group_key: str | None,
-    valid: Path | None,
-    model: str | None,
-    output: Path | None,
-) -> None:
+def check(files: tuple[Path, ...], valid: Path | None, model: str | None, output: Path | None, **labels: Any) -> None:
     """Check labelled structures in FILES: units, signs, missing labels, outliers, duplicates, correlated frames.
 
     The exit code is 0 without errors, 2 with errors.
@@ -49,10 +40,9 @@ def check(
     from equical.files import write_json
     from equical.training.audit import audit_data, audit_split
 
-    keys = (energy_key, forces_key, stress_key, group_key)
-    frames, findings = audit_data(data_config(list(files), *keys))
+    frames, findings = audit_data(data_config(list(files), labels))
     if valid is not None:
-        held_out, more = audit_data(data_config([valid], *keys))
+        held_out, more = audit_data(data_config([valid], labels))
         findings += more + audit_split(frames, held_out)
     if model is not None and frames:
         findings += against_model(frames, model)

@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from equical.cli.options import FORMAT_HELP, SPECIES_HELP
+
 if TYPE_CHECKING:
     from equical.training.config import DataConfig
 
-__all__ = ["data_config", "data_values", "label_options"]
+__all__ = ["data_config", "data_values", "label_options", "labels_of"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-LABELS = (
-    click.option("--energy-key", default="energy", show_default=True, help="Where the energies (eV) stand."),
-    click.option("--forces-key", default="forces", show_default=True, help="Where the forces stand; none: no forces."),
-    click.option("--stress-key", default="stress", show_default=True, help="Where the stress stands; none: no stress."),
-    click.option("--group-key", help="Key that names the trajectory of a frame."),
-)
+LABELS = {
+    "energy_key": click.option("--energy-key", default="energy", show_default=True, help="Where energies (eV) stand."),
+    "forces_key": click.option(
+        "--forces-key", default="forces", show_default=True, help="Where the forces stand; none: no forces."
+    ),
+    "stress_key": click.option(
+        "--stress-key", default="stress", show_default=True, help="Where the stress stands; none: no stress."
+    ),
+    "group_key": click.option("--group-key", help="Key that names the trajectory of a frame."),
+    "file_format": click.option("--format", "file_format", metavar="NAME", help=FORMAT_HELP),
+    "species": click.option("--species", metavar="LIST", help=SPECIES_HELP),
+}
 
 
 def label_options(command: Command) -> Command:
-    """Add ``--energy-key``, ``--forces-key``, ``--stress-key`` and ``--group-key``."""
-    for option in reversed(LABELS):
+    """Add the options that :func:`data_values` takes."""
+    for option in reversed(LABELS.values()):
         command = option(command)
     return command
 
 
+def labels_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of :func:`label_options` among the options of a command."""
+    return {name: options[name] for name in LABELS}
+
+
 def data_values(
-    paths: list[Path], energy_key: str, forces_key: str, stress_key: str, group_key: str | None
+    paths: list[Path],
+    *,
+    energy_key: str,
+    forces_key: str,
+    stress_key: str,
+    group_key: str | None,
+    file_format: str | None,
+    species: str | None,
 ) -> dict[str, Any]:
     """The options as a ``data`` entry of a training configuration; keys left at their default stay out of it."""
     values: dict[str, Any] = {"paths": [str(path) for path in paths], "energy_key": energy_key}
-    if group_key is not None:
-        values["group_key"] = group_key
+    values |= {
+        name: value
+        for name, value in {"group_key": group_key, "format": file_format, "species": species}.items()
+        if value is not None
+    }
     for option, key in (("forces", forces_key), ("stress", stress_key)):
         if key != option:
             values[f"{option}_key"] = None if key.lower() == "none" else key
     return values
 
 
-def data_config(
-    paths: list[Path], energy_key: str, forces_key: str, stress_key: str, group_key: str | None
-) -> DataConfig:
-    """The options as a checked data set."""
+def data_config(paths: list[Path], labels: Mapping[str, Any]) -> DataConfig:
+    """A checked data set of files with the options of :func:`label_options`."""
     from pydantic import ValidationError
 
     from equical.errors import InputError
     from equical.training.config import DataConfig
 
     try:
-        return DataConfig.model_validate(data_values(paths, energy_key, forces_key, stress_key, group_key))
+        return DataConfig.model_validate(data_values(paths, **labels))
     except ValidationError as error:
         raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error

@@ -25,14 +25,11 @@ def evaluate(
     model: str,
     device: str,
     dtype: str,
-    energy_key: str,
-    forces_key: str,
-    stress_key: str,
-    group_key: str | None,
     shift_references: bool,
     output: Path | None,
     overwrite: bool,
     quiet: bool,
+    **labels: Any,
 ) -> None:
     """Errors of a model on the labelled structures in DATA files.
 
@@ -46,7 +43,7 @@ def evaluate(
     from equical.workflows.common.provenance import provenance
 
     calculator = make_calculator(model, device, dtype)
-    config = data_config(list(data), energy_key, forces_key, stress_key, group_key)
+    config = data_config(list(data), labels)
     frames = read_frames(config)
     folder = open_output(output, "eval", config.label, ["parity.png"], overwrite=overwrite)
     potential = calculator.checkpoint.potential

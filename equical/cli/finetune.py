@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from equical.cli.data_options import data_config, data_values, label_options
+from equical.cli.data_options import data_config, data_values, label_options, labels_of
 from equical.cli.options import device_option, output_options, resume_option
 
 if TYPE_CHECKING:
@@ -78,15 +78,11 @@ def configuration(
     model: str,
     data: tuple[Path, ...],
     valid: Path | None,
-    energy_key: str,
-    forces_key: str,
-    stress_key: str,
-    group_key: str | None,
     **options: Any,
 ) -> dict[str, Any]:
     """The options as a training configuration."""
-    keys = (energy_key, forces_key, stress_key, group_key)
-    own = data_values(list(data), *keys) | {
+    labels = labels_of(options)
+    own = data_values(list(data), **labels) | {
         "name": "data",
         "max_force": options["max_force"],
         "block": options["block"],
@@ -112,7 +108,7 @@ def configuration(
         "batch": {"max_atoms": options["batch_atoms"]},
         "limits": limits,
     }
-    held_out = [data_values([valid], *keys) | {"name": "valid", "references": "shared"}] if valid is not None else []
+    held_out = [data_values([valid], **labels) | {"name": "valid", "references": "shared"}] if valid is not None else []
     return {
         "start_from": model,
         "data": sets,
@@ -131,8 +127,7 @@ def _check_data(options: dict[str, Any], say: Any) -> None:
     from equical.cli.data import against_model, summary
     from equical.training.audit import audit_data
 
-    keys = [options[name] for name in ("energy_key", "forces_key", "stress_key", "group_key")]
-    frames, findings = audit_data(data_config(list(options["data"]), *keys))
+    frames, findings = audit_data(data_config(list(options["data"]), labels_of(options)))
     if options["valid"] is not None:  # which makes up for it
         findings = [finding for finding in findings if finding.check != "one structure"]
     say(summary(frames))

@@ -15,7 +15,7 @@ from equical.model.generations import AnyConfig
 from equical.model.potential import EnergyKind
 from equical.training.config import DataConfig, TrainConfig
 from equical.training.data.batching import collate, plan_batches
-from equical.training.data.dataset import Frame, Sample, make_samples, read_frames, without_large_forces
+from equical.training.data.dataset import Frame, Sample, is_lone_atom, make_samples, read_frames, without_large_forces
 from equical.training.data.neighborhood import Neighborhood
 from equical.training.data.splitting import split_frames
 from equical.training.data.zero import find_zero, symbol
@@ -147,9 +147,10 @@ def _read_and_split(config: TrainConfig, report: Report) -> tuple[list[Frame], l
     if config.validation.data:
         return frames, [frame for data in config.validation.data for frame in _read(data, report)]
     whole = {data.label for data in config.data if not data.split}
-    divided = [frame for frame in frames if frame.dataset not in whole]
+    undivided = [frame.dataset in whole or is_lone_atom(frame.atoms) for frame in frames]
+    divided = [frame for frame, stays in zip(frames, undivided, strict=True) if not stays]
     kept, held_out = split_frames(divided, config.validation.fraction, config.seed)
-    kept += [frame for frame in frames if frame.dataset in whole]
+    kept += [frame for frame, stays in zip(frames, undivided, strict=True) if stays]
     if not kept:
         raise InputError("no frame is left for training; lower validation.fraction")
     return kept, held_out

@@ -72,4 +72,4 @@ def test_validation_data_are_compared(path):
 def test_a_missing_file(tmp_path):
     done = run(tmp_path / "missing.xyz")
     assert done.exit_code == 1
-    assert "no data file at" in done.output
+    assert "no such file" in done.output

@@ -46,7 +46,7 @@ def test_keys_and_mistakes(path, tiny_model):
     done = run(path, "--model", tiny_model, "--energy-key", "Energy")
     assert done.exit_code == 1
     assert "no `Energy`; set energy_key to one of" in done.output
-    assert run("missing.xyz", "--model", tiny_model).output == "equical: error: no data file at missing.xyz\n"
+    assert run("missing.xyz", "--model", tiny_model).output == "equical: error: no such file: missing.xyz\n"
     assert run(path, "--model", "no-such-model").exit_code == 1
 
 

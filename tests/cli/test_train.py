@@ -99,7 +99,7 @@ def test_a_refused_resumption_keeps_the_split(config, tmp_path):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"data": [{"paths": "missing.xyz"}]}, "no data file at "),
+        ({"data": [{"paths": "missing.xyz"}]}, "no such file"),
         (
             {"data": [{"paths": "copper.extxyz", "energy_key": "dft"}]},
             "extxyz, frame 0: no `dft`; set energy_key to",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import bulk
 from ase.io import read, write
 
@@ -224,3 +225,17 @@ def test_what_energies_are_is_kept_or_said(path, base, tmp_path):
     assert prepare(configuration(path, start_from=base), quiet).potential.energy_kind == "total"
     assert prepare(configuration(path), quiet).potential.energy_kind == "total"
     assert prepare(configuration(path, energy_kind="adsorption"), quiet).potential.energy_kind == "adsorption"
+
+
+def test_isolated_atoms_are_trained_on_and_never_held_out(path, base, tmp_path):
+    lone = [Atoms(symbol, info={"energy": energy}) for symbol, energy in {"Cu": 3.51, "Ni": -1.25}.items()]
+    write(tmp_path / "lone.extxyz", lone)
+    data = [{"paths": [str(path), str(tmp_path / "lone.extxyz")], "name": "copper", "block": 1}]
+    validation = {"fraction": 0.4, "every_steps": 3}
+    prepared = prepare(configuration(path, data=data, validation=validation), quiet)
+    assert [sample.graph.num_atoms for sample in prepared.train].count(1) == 2
+    assert [sample.graph.num_atoms for sample in prepared.valid].count(1) == 0
+    assert prepared.potential.reference_energies[29] == pytest.approx(3.51)
+    adapted = prepare(configuration(path, data=data, validation=validation, start_from=base), quiet)
+    assert [sample.graph.num_atoms for sample in adapted.train].count(1) == 2
+    assert adapted.potential.reference_energies[29] != pytest.approx(3.51, abs=0.5)

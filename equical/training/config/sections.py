@@ -43,11 +43,15 @@ class DataConfig(Section):
 
     Attributes:
         paths: files that ASE reads (extxyz, also gzipped; ASE db); relative paths start at the YAML file.
+        format: ASE's name of their format; told by names and contents if absent.
+        species: elements of types 1, 2 … in files that have numbers of types for elements, ``[Cu, Ni]``; or of labels,
+            ``{OW: O, HW: H}``.
         name: how reports call the data set; the first file's stem if absent.
         energy_key: where the total energy (eV) stands: calculator results, ``atoms.info``.
-        forces_key: where the forces (eV/Å) stand: calculator results, ``atoms.arrays``; ``null``: no forces.
-        stress_key: where the stress (eV/Å³, ASE sign, 6 Voigt numbers or 3×3) stands; ``null``: no stress. With the
-            default, frames without stress are accepted.
+        forces_key: where the forces (eV/Å) stand: calculator results, ``atoms.arrays``; ``null``: no forces. Frames
+            without are accepted where others have them.
+        stress_key: where the stress (eV/Å³, ASE sign, 6 Voigt numbers or 3×3) stands; ``null``: no stress. Frames
+            without are accepted where others have it, and with the default always.
         fixed_key: per-atom array, non-zero for atoms that were held fixed; ASE's FixAtoms counts too.
         group_key: ``atoms.info`` key of the trajectory a frame comes from. A group is never split between training
             and validation.
@@ -64,6 +68,8 @@ class DataConfig(Section):
     """
 
     paths: list[Path] = Field(min_length=1)
+    format: str | None = None
+    species: str | list[str] | dict[str | int, str] | None = None
     name: str = ""
     energy_key: str = "energy"
     forces_key: str | None = "forces"

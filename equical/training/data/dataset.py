@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +15,20 @@ from torch import Tensor
 
 from equical.errors import InputError
 from equical.graph import AtomGraph
+from equical.neighbors.build import pairs_within
+from equical.structures import read_structures
+from equical.structures.elements import check_elements
 from equical.training.config import DataConfig
 from equical.training.data.neighborhood import Neighborhood
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Frame", "Sample", "group_keys", "label_frames", "make_samples", "read_frames", "read_images"]
-__all__ += ["without_large_forces"]
+__all__ = ["Frame", "Sample", "group_keys", "is_lone_atom", "label_frames", "make_samples", "read_frames"]
+__all__ += ["read_images", "without_large_forces"]
+
+LONELY = 6.0
+"""Å. Atoms that are further apart do not know of each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,15 @@ class Frame:
     dataset: str
     weight: float
     denoise: bool
+
+
+def is_lone_atom(atoms: Atoms) -> bool:
+    """Whether it is a single atom with nothing within reach, not even its own images.
+
+    Its energy is what others know as E0, the reference energy of its element. Such frames are often marked
+    ``config_type=IsolatedAtom``; they are recognised without.
+    """
+    return len(atoms) == 1 and not len(pairs_within(atoms.positions, atoms.cell.array, atoms.pbc, LONELY)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +112,21 @@ def read_images(config: DataConfig) -> dict[str, Atoms]:
     """Every structure of a data set by its origin, in order, with whatever the files say about it.
 
     Raises:
-        InputError: a file is missing or unreadable.
+        InputError: a file is missing or unreadable, or does not tell elements.
     """
-    return {f"{path}, frame {index}": atoms for path in config.paths for index, atoms in enumerate(_read_file(path))}
+    images: dict[str, Atoms] = {}
+    for path in config.paths:
+        read = read_structures(path, format=config.format, species=config.species, rows=True)
+        images |= {f"{path}, frame {index}": atoms for index, atoms in enumerate(read)}
+    return images
 
 
 def label_frames(
     images: Mapping[str, Atoms], config: DataConfig, problems: list[InputError] | None = None
 ) -> list[Frame]:
     """Find the labels and the group of every structure.
+
+    Every frame needs an energy. Forces and stress may be missing in some; a single atom needs none at all.
 
     Args:
         images: structures by origin.
@@ -120,9 +139,10 @@ def label_frames(
     """
     frames: list[Frame] = []
     names: list[str] = []
+    labels = _Labels(list(images.values()), config)
     for origin, atoms in images.items():
         try:
-            frame, name = _frame(atoms, config, origin), _group_name(atoms, config, origin)
+            frame, name = _frame(atoms, labels, origin), _group_name(atoms, config, origin)
         except InputError as error:
             if problems is None:
                 raise
@@ -186,46 +206,48 @@ def make_samples(frames: Sequence[Frame], neighborhood: Neighborhood, dtype: tor
         )
 
 
-def _read_file(path: Path) -> list[Atoms]:
-    if not path.is_file():
-        raise InputError(f"no data file at {path}")
-    try:
-        images = _read_images(path)
-    except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} cannot be read as structures: {reason}") from error
-    if not images:
-        raise InputError(f"{path} holds no structure")
-    return images
+@dataclass(frozen=True)
+class _Labels:
+    """Where the labels of a data set stand, and what else there is."""
+
+    images: list[Atoms]
+    config: DataConfig
+
+    @cached_property
+    def has_forces(self) -> bool:
+        """Whether any frame has forces under the key for them."""
+        return any(_find(atoms, str(self.config.forces_key)) is not None for atoms in self.images)
+
+    @cached_property
+    def has_stress(self) -> bool:
+        return any(_find(atoms, str(self.config.stress_key)) is not None for atoms in self.images)
+
+    @cached_property
+    def candidates(self) -> dict[str, str]:
+        """For each of the options, the keys whose values have the right shape in some frame."""
+        return {option: _known_keys(self.images, option) for option in ("energy_key", "forces_key", "stress_key")}
 
 
-def _read_images(path: Path) -> list[Atoms]:
-    """ASE's readers, helped where they are slow or drop things."""
-    import ase.io
-    from ase.db import connect
-
-    if path.suffix == ".db":  # with the key-value pairs of the rows
-        with connect(path) as database:
-            return [row.toatoms(add_additional_information=True) for row in database.select()]
-    if path.suffix == ".gz" and path.with_suffix("").suffix in (".xyz", ".extxyz"):
-        with gzip.open(path, "rt", encoding="utf-8") as file:  # walking back in a compressed file takes for ever
-            return ase.io.read(io.StringIO(file.read()), ":", format="extxyz")
-    return ase.io.read(path, ":")
-
-
-def _frame(atoms: Atoms, config: DataConfig, origin: str) -> Frame:
-    count = len(atoms)
+def _frame(atoms: Atoms, labels: _Labels, origin: str) -> Frame:
+    config, count = labels.config, len(atoms)
     if count == 0:
         raise InputError(f"{origin}: a structure without atoms; remove it")
     if not np.isfinite(atoms.positions).all() or not np.isfinite(atoms.cell.array).all():
         raise InputError(f"{origin}: positions or cell are not finite")
-    energy = _label(atoms, config.energy_key, "energy_key", origin)
-    forces = None if config.forces_key is None else _label(atoms, config.forces_key, "forces_key", origin)
-    stress = None
+    try:
+        check_elements(atoms)
+    except InputError as error:
+        raise InputError(f"{origin}: {error}") from error
+    energy = _label(atoms, config.energy_key, "energy_key", origin, labels)
+    forces = stress = None
+    if config.forces_key is not None:
+        needed = count > 1 and not labels.has_forces
+        if needed or _find(atoms, config.forces_key) is not None:
+            forces = _label(atoms, config.forces_key, "forces_key", origin, labels)
     if config.stress_key is not None and _usable_cell(atoms):
-        asked = "stress_key" in config.model_fields_set
-        if asked or _find(atoms, config.stress_key) is not None:
-            stress = _stress_matrix(_label(atoms, config.stress_key, "stress_key", origin), origin)
+        needed = "stress_key" in config.model_fields_set and not labels.has_stress
+        if needed or _find(atoms, config.stress_key) is not None:
+            stress = _stress_matrix(_label(atoms, config.stress_key, "stress_key", origin, labels), origin)
     if energy.size != 1:
         raise InputError(f"{origin}: `{config.energy_key}` has {energy.size} values; an energy is one number in eV")
     if forces is not None and forces.shape != (count, 3):
@@ -271,10 +293,10 @@ def _find(atoms: Atoms, key: str) -> Any:
     return None
 
 
-def _label(atoms: Atoms, key: str, option: str, origin: str) -> np.ndarray:
+def _label(atoms: Atoms, key: str, option: str, origin: str, labels: _Labels) -> np.ndarray:
     value = _find(atoms, key)
     if value is None:
-        raise InputError(f"{origin}: no `{key}`; set {option} to one of: {_known_keys(atoms, option)}")
+        raise InputError(f"{origin}: no `{key}`; set {option} to one of: {labels.candidates[option]}")
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -284,19 +306,25 @@ def _label(atoms: Atoms, key: str, option: str, origin: str) -> np.ndarray:
     return array
 
 
-def _known_keys(atoms: Atoms, option: str) -> str:
-    """Keys whose values have the right shape."""
-    results = {} if atoms.calc is None else atoms.calc.results
-    right: dict[str, list[tuple[int, ...]]] = {
-        "energy_key": [()],
-        "forces_key": [(len(atoms), 3)],
-        "stress_key": [(6,), (3, 3), (9,)],
-    }
-    places = {**results, **(atoms.arrays if option == "forces_key" else atoms.info)}
-    fitting = {key: np.asarray(value) for key, value in places.items() if np.shape(value) in right[option]}
-    fitting.pop("positions", None)
-    reals = [key for key, value in fitting.items() if np.issubdtype(value.dtype, np.floating)]
-    names = reals or [key for key, value in fitting.items() if np.issubdtype(value.dtype, np.integer)]
+def _known_keys(images: Sequence[Atoms], option: str) -> str:
+    """Keys whose values have the right shape in some frame, those of real numbers before others."""
+    reals: dict[str, None] = {}
+    integers: dict[str, None] = {}
+    for atoms in images:
+        results = {} if atoms.calc is None else atoms.calc.results
+        right: dict[str, list[tuple[int, ...]]] = {
+            "energy_key": [()],
+            "forces_key": [(len(atoms), 3)],
+            "stress_key": [(6,), (3, 3), (9,)],
+        }
+        for key, value in {**results, **(atoms.arrays if option == "forces_key" else atoms.info)}.items():
+            if np.shape(value) in right[option] and key != "positions":
+                kind = np.asarray(value).dtype
+                if np.issubdtype(kind, np.floating):
+                    reals[key] = None
+                elif np.issubdtype(kind, np.integer):
+                    integers[key] = None
+    names = list(reals or integers)
     if option != "energy_key":
         names.append("null (none in these data)")
     return ", ".join(names) or "nothing here could be meant; compute labels first"

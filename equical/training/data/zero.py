@@ -10,6 +10,7 @@ import numpy as np
 from equical.errors import InputError
 from equical.training.config import TrainConfig
 from equical.training.data.dataset import Sample
+from equical.training.data.lone_atoms import lone_energies, to_be_fitted
 from equical.training.data.references import ReferenceFit, fit_references
 
 __all__ = ["EnergyZero", "find_zero", "given_references", "symbol"]
@@ -56,7 +57,8 @@ def find_zero(
     """Fit reference energies to what the labels hold beyond the starting model's predictions.
 
     Data sets that share a zero are fitted together; the model takes this zero. A set with its own zero is fitted
-    alone, and a set on the starting model's zero is not fitted; both are shifted onto the model's zero.
+    alone, and a set on the starting model's zero is not fitted; both are shifted onto the model's zero. Without a
+    starting model the energies of isolated atoms in the data are reference energies, and are not fitted.
 
     Args:
         config: says which data set is which.
@@ -73,14 +75,22 @@ def find_zero(
     base = dict(base or {})
     known = given_references(config)
     fits: dict[str, ReferenceFit] = {}
+    lines: list[str] = []
     for name in ["", *sorted(label for label, kind in kinds.items() if kind == "own")]:
         labels = {name} if name else {label for label, kind in kinds.items() if kind == "shared"}
         members = [i for i, sample in enumerate(samples) if sample.dataset in labels]
         if not members:
             raise InputError(_no_zero(name))
+        chosen = [samples[i] for i in members]
         given = {z: energy - base.get(z, 0.0) for z, energy in known.items()} if name == "" else {}
         if name == "" and predicted is not None and not config.refit_references:
             given = dict.fromkeys({z for i in members for z in samples[i].graph.numbers.tolist()}, 0.0)
+        if predicted is None:
+            isolated = {z: energy for z, energy in lone_energies(chosen).items() if z not in given}
+            given |= isolated
+            lines += _told(isolated, name)
+        else:
+            members = [members[i] for i in to_be_fitted(chosen)]
         numbers = [samples[i].graph.numbers.numpy() for i in members]
         fits[name] = fit_references(numbers, residual[members].tolist(), ridge=config.ridge, given=given)
     everywhere = set(base).union(*(fit.energies for fit in fits.values()))
@@ -95,7 +105,7 @@ def find_zero(
             own = fits[name].energies
             shifts[name] = {z: change[z] - own[z] for z in own}
     references = {z: base.get(z, 0.0) + change[z] for z in sorted(everywhere)}
-    lines = _report(fits, references, predicted is not None)
+    lines += _report(fits, references, predicted is not None)
     return EnergyZero(references, shifts, lines, fits[""].rmse)
 
 
@@ -125,6 +135,13 @@ def symbol(number: int) -> str:
 def _first(number: int, fits: Mapping[str, ReferenceFit]) -> float:
     """The shared fit's energy of an element, else that of a set of its own, else no change."""
     return next((fit.energies[number] for fit in fits.values() if number in fit.energies), 0.0)
+
+
+def _told(isolated: Mapping[int, float], name: str) -> list[str]:
+    if not isolated:
+        return []
+    names = ", ".join(symbol(z) for z in isolated)
+    return [f"{name}{': ' if name else ''}isolated atoms in the data give the reference energies of {names}"]
 
 
 def _report(fits: Mapping[str, ReferenceFit], references: Mapping[int, float], adapted: bool) -> list[str]:

@@ -10,7 +10,14 @@ from ase.io import read, write
 
 from equical import InputError
 from equical.training.config import DataConfig
-from equical.training.data.dataset import group_keys, make_samples, read_frames, read_images, without_large_forces
+from equical.training.data.dataset import (
+    group_keys,
+    is_lone_atom,
+    make_samples,
+    read_frames,
+    read_images,
+    without_large_forces,
+)
 from equical.training.data.neighborhood import Neighborhood
 from tests.training.labelled import copper, data, write_copper
 
@@ -66,6 +73,64 @@ def test_stress_as_six_or_nine_numbers(tmp_path, written):
     assert np.array_equal(frame.stress, FULL_STRESS)
 
 
+def test_labels_may_be_missing_in_some_frames(tmp_path):
+    images = copper(4)
+    for name, index in {"forces": 1, "stress": 2}.items():
+        del images[index].calc.results[name]
+    write(tmp_path / "a.extxyz", images)
+    for settings in ({}, {"forces_key": "forces", "stress_key": "stress"}):
+        frames = read_frames(data(tmp_path / "a.extxyz", **settings))
+        assert [frame.forces is None for frame in frames] == [False, True, False, False]
+        assert [frame.stress is None for frame in frames] == [False, False, True, False]
+    _, lacking, *_ = make_samples(frames, Neighborhood(3.5), torch.float64)
+    assert not lacking.force_weight.any()
+
+
+def test_labels_that_no_frame_has_are_missed(tmp_path):
+    path = write_copper(tmp_path, 2)
+    with pytest.raises(InputError, match="frame 0: no `f`; set forces_key to one of: forces, null"):
+        read_frames(data(path, forces_key="f"))
+    with pytest.raises(InputError, match="frame 0: no `s`; set stress_key to one of: stress, null"):
+        read_frames(data(path, stress_key="s"))
+
+
+def test_advice_about_keys_looks_at_all_frames(tmp_path):
+    images = [*copper(2), Atoms("Cu", info={"E0": 3.5})]
+    write(tmp_path / "a.extxyz", images)
+    with pytest.raises(InputError, match="frame 2: no `energy`; set energy_key to one of: energy, E0$"):
+        read_frames(data(tmp_path / "a.extxyz"))
+
+
+def test_a_single_atom_needs_no_forces(tmp_path):
+    lone = Atoms("Cu", info={"energy": 3.5, "config_type": "IsolatedAtom"})
+    write(tmp_path / "a.extxyz", [lone, *copper(2)])
+    first, *others = read_frames(data(tmp_path / "a.extxyz"))
+    assert (first.energy, first.forces) == (3.5, None)
+    assert all(frame.forces is not None for frame in others)
+    write(tmp_path / "b.extxyz", lone)
+    (only,) = read_frames(data(tmp_path / "b.extxyz"))
+    assert only.energy == 3.5
+
+
+def test_lone_atoms_are_told_by_their_surroundings():
+    assert is_lone_atom(Atoms("Cu"))
+    assert is_lone_atom(Atoms("Cu", cell=[12, 12, 12], pbc=True))
+    assert not is_lone_atom(Atoms("Cu", cell=[3, 12, 12], pbc=True))
+    assert not is_lone_atom(Atoms("Cu2", [[0, 0, 0], [0, 0, 20]]))
+
+
+def test_format_and_species_of_files_can_be_stated(tmp_path):
+    images = copper(2)
+    text = write_copper(tmp_path, 2).read_text()
+    (tmp_path / "copper.txt").write_text(text.replace("\nCu ", "\nA "))
+    with pytest.raises(InputError, match="state the format"):
+        read_frames(data(tmp_path / "copper.txt"))
+    with pytest.raises(InputError, match="no element is called A"):
+        read_frames(data(tmp_path / "copper.txt", format="extxyz"))
+    frames = read_frames(data(tmp_path / "copper.txt", format="extxyz", species={"A": "Cu"}))
+    assert [str(frame.atoms.symbols) for frame in frames] == [str(atoms.symbols) for atoms in images]
+
+
 def test_forces_and_stress_may_be_absent_where_that_is_said(tmp_path):
     (frame,) = one(tmp_path, PLAIN, forces_key=None)
     assert frame.forces is None
@@ -84,6 +149,7 @@ def test_forces_and_stress_may_be_absent_where_that_is_said(tmp_path):
         ("word=high " + PLAIN, {"energy_key": "word"}, "`word` is not numeric"),
         (PLAIN, {"group_key": "run"}, "no `run` in its info; leave out group_key"),
         (PLAIN.replace("0 0 0.8", "0 0 inf"), {}, "positions or cell are not finite"),
+        (PLAIN.replace("H 0 0 0 ", "X 0 0 0 "), {}, r"atom 0 \(X\): X is no element"),
         ('s="1 2" ' + PERIODIC, {"stress_key": "s"}, "6 Voigt numbers"),
     ],
 )
@@ -95,7 +161,7 @@ def test_bad_labels_are_named_with_file_and_frame(tmp_path, text, settings, comp
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(None, "no data file"), ("nonsense", "cannot be read as structures"), ("", "cannot be read|holds no structure")],
+    [(None, "no such file"), ("nonsense", "cannot read a structure from .* as extxyz"), ("", "is empty")],
 )
 def test_files_that_are_no_data(tmp_path, content, complaint):
     path = tmp_path / "some.extxyz"

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from ase import Atoms
 
 from equical import InputError
 from equical.training.config import parse_config
@@ -103,3 +104,40 @@ def test_an_element_whose_shift_is_unknown_is_named(samples):
     zero = find_zero(config(a="shared", b="own"), samples + pure)
     with pytest.raises(InputError, match="Ni is not in the training structures of b"):
         zero.shifted(alloy)
+
+
+def lone(sample, number, energy, name="a"):
+    """An isolated atom with the labels of ``sample``."""
+    graph = Neighborhood(3.5).graph(Atoms(numbers=[number]), torch.float64)
+    none = torch.zeros(1, 3, dtype=torch.float64)
+    return replace(sample, graph=graph, energy=energy, forces=none, force_weight=none[:, 0], dataset=name)
+
+
+def test_isolated_atoms_are_the_reference_energies_of_a_new_model(samples):
+    atoms = [lone(samples[0], 29, 3.51), lone(samples[0], 28, -1.25)]
+    zero = find_zero(config(a="shared"), [*samples, *atoms])
+    assert zero.references == {28: -1.25, 29: 3.51}
+    assert zero.lines[0] == "isolated atoms in the data give the reference energies of Ni, Cu"
+    given = config(a="shared").model_copy(update={"reference_energies": {"Cu": 5.0}})
+    assert find_zero(given, [*samples, *atoms]).references == {28: -1.25, 29: 5.0}
+    with pytest.raises(InputError, match="this isolated atom has 3.6000 eV, and that of .* has 3.5100 eV; keep one"):
+        find_zero(config(a="shared"), [*samples, *atoms, lone(samples[0], 29, 3.6)])
+
+
+def test_isolated_atoms_of_another_zero_are_those_of_their_set(samples):
+    ours = [lone(samples[0], 29, 3.51), lone(samples[0], 28, -1.25)]
+    theirs = [lone(samples[0], 29, 103.51, "b"), lone(samples[0], 28, 98.75, "b")]
+    foreign = [offset(sample, {28: 100.0, 29: 100.0}, "b") for sample in samples]
+    zero = find_zero(config(a="shared", b="own"), [*samples, *ours, *foreign, *theirs])
+    for sample, other in zip(samples, foreign, strict=True):
+        assert zero.shifted(other).energy == pytest.approx(sample.energy, abs=1e-9)
+
+
+def test_isolated_atoms_do_not_spoil_the_fit_to_a_starting_model(samples):
+    """It knows bonded atoms, and is eV off for a single one."""
+    base = {28: -1.0, 29: -2.0}
+    predicted = [sample.energy - 0.1 * sample.graph.num_atoms for sample in samples]
+    zero = find_zero(config(start=True, a="shared"), [*samples, lone(samples[0], 29, 3.5)], [*predicted, -3.3], base)
+    assert zero.references == pytest.approx({28: -0.9, 29: -1.9}, abs=1e-6)
+    new = find_zero(config(start=True, a="shared"), [*samples, lone(samples[0], 47, 3.5)], [*predicted, -3.3], base)
+    assert new.references == pytest.approx({28: -0.9, 29: -1.9, 47: 6.8}, abs=1e-6)
