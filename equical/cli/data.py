@@ -13,11 +13,7 @@ from equical.cli.options import debug_option, finish
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from equical.training.audit import Finding
     from equical.training.data.dataset import Frame
-
-SAMPLED = 50
-"""Frames that a model is asked about."""
 
 
 @click.group("data")
@@ -39,13 +35,14 @@ def check(files: tuple[Path, ...], valid: Path | None, model: str | None, output
     """
     from equical.files import write_json
     from equical.training.audit import audit_data, audit_split
+    from equical.training.audit.model import audit_with_model
 
     frames, findings = audit_data(data_config(list(files), labels))
     if valid is not None:
         held_out, more = audit_data(data_config([valid], labels))
         findings += more + audit_split(frames, held_out)
     if model is not None and frames:
-        findings += against_model(frames, model)
+        findings += audit_with_model(frames, model)
     click.echo(summary(frames))
     for finding in findings:
         click.echo(finding.line())
@@ -70,17 +67,3 @@ def summary(frames: Sequence[Frame]) -> str:
         f"{len(frames)} frames of {min(sizes)}–{max(sizes)} atoms in {groups} groups; {elements}; "
         f"energies in all, forces in {forces}, stress in {stresses}"
     )
-
-
-def against_model(frames: Sequence[Frame], model: str) -> list[Finding]:
-    """Units and signs by comparison with what a model predicts."""
-    from equical.checkpoint import load_checkpoint
-    from equical.training.audit.consistency import compare_with_model
-    from equical.training.config import DataConfig
-    from equical.training.evaluation import evaluate_model
-
-    potential = load_checkpoint(model).potential
-    chosen = list(frames[:: max(1, len(frames) // SAMPLED)])
-    result = evaluate_model(potential, chosen, DataConfig(paths=[Path("data")])).comparison
-    forces, labels = result.forces[result.scored], result.forces_label[result.scored]
-    return compare_with_model(labels, forces, result.stress_label, result.stress)

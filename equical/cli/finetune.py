@@ -124,8 +124,9 @@ def configuration(
 
 def _check_data(options: dict[str, Any], say: Any) -> None:
     """Print what is wrong with the data; stop if training would go wrong."""
-    from equical.cli.data import against_model, summary
+    from equical.cli.data import summary
     from equical.training.audit import audit_data
+    from equical.training.audit.model import audit_with_model
 
     frames, findings = audit_data(data_config(list(options["data"]), labels_of(options)))
     if options["valid"] is not None:  # which makes up for it
@@ -133,7 +134,7 @@ def _check_data(options: dict[str, Any], say: Any) -> None:
     say(summary(frames))
     if frames and not options["new_elements"]:
         _check_elements(frames, options["model"])
-        findings += against_model(frames, options["model"])
+        findings += audit_with_model(frames, options["model"])
     _judge(findings, options["skip_check"], say)
 
 

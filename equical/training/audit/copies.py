@@ -14,7 +14,13 @@ from equical.training.data.dataset import Frame
 __all__ = ["check_duplicates", "copies_among", "equivalents_among"]
 
 SAME_ENERGY = 1e-3
-"""eV per atom; the same structures whose energies differ by more disagree."""
+"""eV per atom; structures that are the same, atom by atom, and whose energies differ by more disagree."""
+
+SAME_SHIFTED = 0.02
+"""eV per atom, of structures that are the same up to a shift or order: calculations on grids tell these apart."""
+
+IN_PLACE = 1e-4
+"""Å."""
 
 DIGITS = 2e-6
 """eV. Two calculations never agree to this, though the structures may be images of each other."""
@@ -22,8 +28,11 @@ DIGITS = 2e-6
 FORCE_DIGITS = 1e-5
 """eV/Å, the same for forces."""
 
-TELLING = 1e-2
-"""eV/Å. Forces below this, as those on the atoms of perfect crystals, do not tell structures apart."""
+DISTINCT = 0.6
+"""Share of atoms with a force of their own from which on forces tell structures apart.
+
+Where symmetry makes many alike, as in strained crystals, it also makes structures that agree to the last digit.
+"""
 
 
 def check_duplicates(frames: Sequence[Frame]) -> list[Finding]:
@@ -31,7 +40,7 @@ def check_duplicates(frames: Sequence[Frame]) -> list[Finding]:
     findings = []
     groups = copies_among(frames)
     again = [[frames[i] for i in group] for group in groups]
-    apart = [(members, gap) for members in again if (gap := _spread(members)) > SAME_ENERGY * len(members[0].atoms)]
+    apart = [(members, gap) for members in again if (gap := _spread(members)) > _tolerance(members)]
     if apart:
         largest = max(gap for _, gap in apart)
         message = f"{len(apart)} structures occur with different energies (up to {largest:.3g} eV apart)"
@@ -76,7 +85,8 @@ def _by_labels(frames: Sequence[Frame]) -> list[list[int]]:
     for i, frame in enumerate(frames):
         if frame.forces is not None:
             lengths[i] = np.sort(np.linalg.norm(frame.forces, axis=1))
-            if lengths[i][-1] > TELLING:
+            apart = np.diff(lengths[i], prepend=0.0) > 10 * FORCE_DIGITS
+            if apart.sum() >= max(3, DISTINCT * len(frame.atoms)):
                 by_formula[np.sort(frame.atoms.numbers).tobytes()].append(i)
     pairs = []
     for members in by_formula.values():
@@ -104,6 +114,18 @@ def _by_places(frames: Sequence[Frame]) -> list[list[int]]:
                 known.append(i)
         groups += [one for one in classes if len(one) > 1]
     return groups
+
+
+def _tolerance(members: Sequence[Frame]) -> float:
+    """eV by which energies of one structure may differ."""
+    first = members[0].atoms
+    in_place = all(
+        np.array_equal(first.numbers, frame.atoms.numbers)
+        and np.abs(first.positions - frame.atoms.positions).max() < IN_PLACE
+        and np.abs(first.cell.array - frame.atoms.cell.array).max() < IN_PLACE
+        for frame in members
+    )
+    return (SAME_ENERGY if in_place else SAME_SHIFTED) * len(first)
 
 
 def _spread(members: Sequence[Frame]) -> float:

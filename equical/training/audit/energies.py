@@ -21,10 +21,13 @@ UNITS = {
 }
 """eV in one of each."""
 
+SEVERAL = 8
+"""Frames that are enough to see what their energies have in common."""
+
 
 def check_energies(frames: Sequence[Frame]) -> list[Finding]:
-    """Frames in another unit, and energies far off what composition explains."""
-    return _mixed_units(frames) or _outliers(frames)
+    """Energies that are no labels, per atom, in two units, or far off what composition explains."""
+    return _constant(frames) or _per_atom(frames) or _mixed_units(frames) or _outliers(frames)
 
 
 def check_compositions(frames: Sequence[Frame]) -> list[Finding]:
@@ -42,6 +45,37 @@ def check_compositions(frames: Sequence[Frame]) -> list[Finding]:
     message = f"{same}, which leaves the reference energies of {names} undetermined"
     advice = "Harmless for these compositions; for others add structures or isolated atoms, or give reference_energies"
     return [Finding("note", "compositions", message, advice)]
+
+
+def _constant(frames: Sequence[Frame]) -> list[Finding]:
+    """One number in all frames: what stands where nobody has put an energy."""
+    energies = {frame.energy for frame in frames}
+    places = {frame.atoms.positions.tobytes() for frame in frames}
+    if len(energies) > 1 or len(places) < SEVERAL:
+        return []
+    message = f"all {len(frames)} energies are {energies.pop():g} eV"
+    return [Finding("error", "energies", message, "Name the real ones with energy_key, or compute them")]
+
+
+def _per_atom(frames: Sequence[Frame]) -> list[Finding]:
+    """Energies that do not grow with the number of atoms, while composition explains them well.
+
+    Adsorption energies do not grow either, but scatter as much as they measure.
+    """
+    sizes = np.array([len(frame.atoms) for frame in frames], dtype=np.float64)
+    energies = np.array([frame.energy for frame in frames])
+    if len(frames) < SEVERAL or sizes.max() < 2 * sizes.min() or np.abs(energies.mean()) < 5 * energies.std():
+        return []
+    counts = [f.atoms.numbers for f in frames]
+    total = fit_references(counts, energies.tolist()).rmse
+    per_atom = fit_references(counts, (energies * sizes).tolist()).rmse
+    if per_atom > 0.3 * total:
+        return []
+    message = (
+        f"energies are alike in structures of {sizes.min():.0f} to {sizes.max():.0f} atoms: they seem to be per atom"
+    )
+    advice = "Give total energies: multiply by the number of atoms"
+    return [Finding("warning", "energy per atom", message, advice)]
 
 
 def _mixed_units(frames: Sequence[Frame]) -> list[Finding]:

@@ -17,6 +17,9 @@ LARGE = 20.0
 NET_FORCE = 0.1
 """eV/Å; a larger sum of forces on a structure without fixed atoms means that something acts from outside."""
 
+LARGE_STRESS = 1.0
+"""eV/Å³; no data set is under such a stress."""
+
 GPA = 160.21766
 """GPa in 1 eV/Å³."""
 
@@ -25,6 +28,8 @@ def check_forces(frames: Sequence[Frame]) -> list[Finding]:
     """Missing, vanishing, very large and unbalanced forces."""
     labelled = [frame for frame in frames if frame.forces is not None]
     forces = [frame.forces for frame in frames if frame.forces is not None]
+    if all(len(frame.atoms) == 1 for frame in frames):
+        return []  # there are none to be had
     if not labelled:
         message = "there are no forces"
         return [Finding("warning", "forces", message, "Energies alone teach little; add forces if you can")]
@@ -33,6 +38,7 @@ def check_forces(frames: Sequence[Frame]) -> list[Finding]:
     if longest.max() == 0:
         message = "all forces are exactly zero"
         return [Finding("error", "forces", message, "Check forces_key, or set it to null")]
+    findings += _missing(frames)
     typical = float(np.median(longest))
     limit = max(LARGE, 5 * typical)
     large = [frame for frame, force in zip(labelled, longest, strict=True) if force > limit]
@@ -47,21 +53,40 @@ def check_forces(frames: Sequence[Frame]) -> list[Finding]:
     return findings
 
 
-def check_stress(frames: Sequence[Frame]) -> list[Finding]:
-    """Stresses that are missing in part, or whose size betrays another unit."""
+def check_stress(frames: Sequence[Frame], judged: bool = False) -> list[Finding]:
+    """Stresses that are missing in part, or whose size betrays another unit.
+
+    Args:
+        frames: of the data set.
+        judged: whether the work done on cells has told already what the stress is.
+    """
     labelled = [frame for frame in frames if frame.stress is not None]
     if not labelled:
         return []
     findings = []
-    if len(labelled) < len(frames):
-        message = f"{len(labelled)} of {len(frames)} frames have a stress"
+    crystals = sum(bool(frame.atoms.pbc.all()) for frame in frames)
+    if len(labelled) < crystals:
+        message = f"{len(labelled)} of {crystals} periodic frames have a stress"
         findings.append(Finding("note", "stress", message, "The others train energy and forces only"))
     typical = float(np.median([np.abs(frame.stress).max() for frame in frames if frame.stress is not None]))
-    if typical > 1.0:
+    if typical > LARGE_STRESS and not judged:
         message = f"the typical stress is {typical:.3g} eV/Å³, which would be {typical * GPA:.0f} GPa"
-        advice = f"Convert to eV/Å³: divide by {GPA:.2f} if it is in GPa, by {10 * GPA:.1f} if in kbar"
+        advice = (
+            f"Convert to eV/Å³: divide by {GPA:.2f} if it is in GPa, by {10 * GPA:.1f} if in kbar, by −volume if it is "
+            "a virial in eV"
+        )
         findings.append(Finding("error", "stress unit", message, advice))
     return findings
+
+
+def _missing(frames: Sequence[Frame]) -> list[Finding]:
+    """Frames without forces where others have them; a single atom needs none."""
+    lacking = [frame for frame in frames if frame.forces is None and len(frame.atoms) > 1]
+    if not lacking:
+        return []
+    message = f"{len(lacking)} of {len(frames)} frames have no forces"
+    rare = len(lacking) <= 0.5 * len(frames)
+    return [Finding("note" if rare else "warning", "forces", message, "They train energies alone", origins(lacking))]
 
 
 def _net_forces(frames: Sequence[Frame]) -> list[Finding]:

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from equical.errors import InputError
-from equical.training.audit.consistency import check_work
+from equical.training.audit.boundaries import check_boundaries
+from equical.training.audit.convergence import check_convergence
 from equical.training.audit.copies import check_duplicates, copies_among, equivalents_among
 from equical.training.audit.energies import check_compositions, check_energies
 from equical.training.audit.finding import Finding, origins
 from equical.training.audit.forces import check_forces, check_stress
-from equical.training.audit.structures import check_distances, check_trajectories, mean_move
+from equical.training.audit.labels import check_other_labels
+from equical.training.audit.structures import check_disorder, check_distances, check_trajectories, mean_move
+from equical.training.audit.work import check_work
 from equical.training.config import DataConfig
 from equical.training.data.dataset import Frame, group_keys, label_frames, read_images
 
@@ -37,15 +40,19 @@ def audit_data(config: DataConfig) -> tuple[list[Frame], list[Finding]]:
     images = read_images(config)
     frames = label_frames(images, config, problems)
     findings = _unreadable(problems, len(frames))
+    findings += check_boundaries(images, config.stress_key)
+    findings += check_disorder(images)
+    findings += check_convergence(images, config)
     if frames:
-        keys = group_keys(images.values())
+        work = check_work(frames)
         findings += check_energies(frames)
         findings += check_forces(frames)
-        findings += check_stress(frames)
-        findings += check_work(frames)
+        findings += work.findings
+        findings += check_stress(frames, judged=work.stress)
+        findings += check_other_labels(images, frames, config)
         findings += check_distances(frames)
         findings += check_duplicates(frames)
-        findings += check_trajectories(frames, config.group_key is not None, keys)
+        findings += check_trajectories(frames, config.group_key is not None, group_keys(images.values()))
         findings += check_compositions(frames)
     order = ("error", "warning", "note")
     return frames, sorted(findings, key=lambda finding: order.index(finding.severity))

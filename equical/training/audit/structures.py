@@ -1,16 +1,24 @@
-"""Checks of the structures themselves: lengths, trajectories."""
+"""Checks of the structures themselves: lengths, order, trajectories."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from equical.errors import InputError
+from equical.neighbors.build import pairs_within
+from equical.structures.contacts import bond_lengths
+from equical.structures.occupancy import disordered_site
 from equical.training.audit.finding import Finding, origins
 from equical.training.data.dataset import Frame
 
-__all__ = ["NEAR", "check_distances", "check_trajectories", "mean_move"]
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["NEAR", "check_disorder", "check_distances", "check_trajectories", "mean_move"]
 
 BOHR = 0.529177
 NOBLE_GASES = {2, 10, 18, 36, 54, 86}
@@ -21,23 +29,14 @@ NEAR = 0.3
 
 def check_distances(frames: Sequence[Frame]) -> list[Finding]:
     """Bond lengths that betray another unit, and atoms that nearly coincide."""
-    from ase.data import covalent_radii
-
-    ratios = np.full(len(frames), np.nan)
-    for i, frame in enumerate(frames):
-        if set(frame.atoms.numbers.tolist()) <= NOBLE_GASES:
-            continue  # held by no bonds
-        pairs = _nearest_pairs(frame)
-        if pairs is not None:
-            receiver, sender, distance = pairs
-            numbers = frame.atoms.numbers
-            ratios[i] = np.min(distance / (covalent_radii[numbers[receiver]] + covalent_radii[numbers[sender]]))
+    ratios = np.array([_shortest(frame) for frame in frames])
     known = ratios[np.isfinite(ratios)]
     if not len(known):
         return []
-    median = float(np.median(known))
+    median, least = float(np.median(known)), float(np.quantile(known, 0.05))
     for unit, factor in {"Bohr": 1 / BOHR, "nm": 0.1}.items():
-        if abs(median / factor - 1) < 0.25 and not 0.6 < median < 1.45:
+        # Bonds that are all too long, or too short: a molecule that is pulled apart has bonds of any length.
+        if abs(median / factor - 1) < 0.25 and abs(least / factor - 1) < 0.3 and not 0.6 < median < 1.45:
             message = f"the shortest distances are {median:.2f} times a bond length, as if positions were in {unit}"
             return [Finding("error", "length unit", message, "Convert positions and cells to Å")]
     close = [frame for frame, ratio in zip(frames, ratios, strict=True) if ratio < 0.5]
@@ -46,6 +45,16 @@ def check_distances(frames: Sequence[Frame]) -> list[Finding]:
     message = f"{len(close)} of {len(frames)} frames have atoms closer than half a bond length"
     advice = "Keep them only if they are meant to teach repulsion"
     return [Finding("warning", "close contacts", message, advice, origins(close))]
+
+
+def check_disorder(images: Mapping[str, Atoms]) -> list[Finding]:
+    """Structures that stand for a disordered crystal, of which ASE keeps one element of each site."""
+    found = {origin: site for origin, atoms in images.items() if (site := disordered_site(atoms)) is not None}
+    if not found:
+        return []
+    message = f"{len(found)} of {len(images)} frames are marked as disordered: {next(iter(found.values()))}"
+    advice = "Labels belong to ordered structures: make sure that these are, and delete occupancy"
+    return [Finding("warning", "disorder", message, advice, tuple(found))]
 
 
 def check_trajectories(frames: Sequence[Frame], grouped: bool, keys: Sequence[str]) -> list[Finding]:
@@ -85,18 +94,16 @@ def mean_move(a: Frame, b: Frame) -> float | None:
     return float(np.sqrt(np.square(difference).sum(axis=1).mean()))
 
 
-def _nearest_pairs(frame: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Receiver, sender and distance of all pairs within 3 Å, or the first larger radius that has any."""
-    from equical.errors import InputError
-    from equical.neighbors.build import neighbor_list
-
+def _shortest(frame: Frame) -> float:
+    """The shortest distance in units of a bond length; NaN where there is none, and for noble gases."""
     atoms = frame.atoms
+    if set(atoms.numbers.tolist()) <= NOBLE_GASES:
+        return np.nan  # held by no bonds
     for radius in (3.0, 6.0):
         try:
-            found = neighbor_list(atoms.positions, atoms.cell.array, atoms.pbc, radius)
-        except InputError:  # coincident atoms
-            return np.zeros(1, dtype=int), np.zeros(1, dtype=int), np.zeros(1)
-        if len(found):
-            vectors = atoms.positions[found.sender] + found.shift @ atoms.cell.array - atoms.positions[found.receiver]
-            return found.receiver, found.sender, np.linalg.norm(vectors, axis=1)
-    return None
+            receiver, sender, _, distance = pairs_within(atoms.positions, atoms.cell.array, atoms.pbc, radius)
+        except InputError:  # a cell without volume, or with thousands of images within the radius
+            return 0.0
+        if len(distance):
+            return float((distance / bond_lengths(atoms.numbers, receiver, sender)).min())
+    return np.nan

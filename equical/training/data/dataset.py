@@ -24,7 +24,7 @@ from equical.training.data.neighborhood import Neighborhood
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Frame", "Sample", "group_keys", "is_lone_atom", "label_frames", "make_samples", "read_frames"]
+__all__ = ["Frame", "Sample", "find_label", "group_keys", "is_lone_atom", "label_frames", "make_samples", "read_frames"]
 __all__ += ["read_images", "without_large_forces"]
 
 LONELY = 6.0
@@ -216,11 +216,11 @@ class _Labels:
     @cached_property
     def has_forces(self) -> bool:
         """Whether any frame has forces under the key for them."""
-        return any(_find(atoms, str(self.config.forces_key)) is not None for atoms in self.images)
+        return any(find_label(atoms, str(self.config.forces_key)) is not None for atoms in self.images)
 
     @cached_property
     def has_stress(self) -> bool:
-        return any(_find(atoms, str(self.config.stress_key)) is not None for atoms in self.images)
+        return any(find_label(atoms, str(self.config.stress_key)) is not None for atoms in self.images)
 
     @cached_property
     def candidates(self) -> dict[str, str]:
@@ -242,11 +242,11 @@ def _frame(atoms: Atoms, labels: _Labels, origin: str) -> Frame:
     forces = stress = None
     if config.forces_key is not None:
         needed = count > 1 and not labels.has_forces
-        if needed or _find(atoms, config.forces_key) is not None:
+        if needed or find_label(atoms, config.forces_key) is not None:
             forces = _label(atoms, config.forces_key, "forces_key", origin, labels)
     if config.stress_key is not None and _usable_cell(atoms):
         needed = "stress_key" in config.model_fields_set and not labels.has_stress
-        if needed or _find(atoms, config.stress_key) is not None:
+        if needed or find_label(atoms, config.stress_key) is not None:
             stress = _stress_matrix(_label(atoms, config.stress_key, "stress_key", origin, labels), origin)
     if energy.size != 1:
         raise InputError(f"{origin}: `{config.energy_key}` has {energy.size} values; an energy is one number in eV")
@@ -262,7 +262,7 @@ def _frame(atoms: Atoms, labels: _Labels, origin: str) -> Frame:
         origin=origin,
         dataset=config.label,
         weight=config.weight,
-        denoise=config.denoise and _agreed(_find(atoms, "denoise")),
+        denoise=config.denoise and _agreed(find_label(atoms, "denoise")),
     )
 
 
@@ -279,7 +279,7 @@ def _bare(atoms: Atoms) -> Atoms:
     return Structure(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
-def _find(atoms: Atoms, key: str) -> Any:
+def find_label(atoms: Atoms, key: str) -> Any:
     """The value of ``key`` among calculator results, ``info``, ``arrays`` and an ASE db row's pairs, or None."""
     places: list[dict[str, Any]] = [atoms.info, atoms.arrays]
     if atoms.calc is not None:
@@ -294,7 +294,7 @@ def _find(atoms: Atoms, key: str) -> Any:
 
 
 def _label(atoms: Atoms, key: str, option: str, origin: str, labels: _Labels) -> np.ndarray:
-    value = _find(atoms, key)
+    value = find_label(atoms, key)
     if value is None:
         raise InputError(f"{origin}: no `{key}`; set {option} to one of: {labels.candidates[option]}")
     try:
@@ -362,7 +362,7 @@ def _fixed_atoms(atoms: Atoms, key: str, origin: str) -> np.ndarray:
 def _group_name(atoms: Atoms, config: DataConfig, origin: str) -> str:
     if config.group_key is None:
         return f"{config.label}/{atoms.get_chemical_formula()}"
-    value = _find(atoms, config.group_key)
+    value = find_label(atoms, config.group_key)
     if value is None:
         known = ", ".join(atoms.info)
         advice = f"set group_key to one of: {known}" if known else "leave out group_key, as there are no keys here"
