@@ -99,8 +99,8 @@ def test_half_a_swing_has_the_slope_of_a_liquid():
     assert diffused(HALF_A_SWING).exponent["Li"] == pytest.approx(1, abs=0.1)
 
 
-def test_a_return_to_the_start_has_an_exponent_all_the_same():
-    assert np.isfinite(diffused(swinging(1.0, 5.0)).exponent["Li"])
+def test_a_return_to_the_start_is_no_power_law_to_speak_of():
+    assert abs(diffused(swinging(1.0, 5.0)).exponent["Li"]) < 1
 
 
 def test_no_coefficient_where_the_routes_differ():
