@@ -4,6 +4,7 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def same_random_numbers() -> None:
     """Numbers that a test draws without a seed are the same in every run."""
     random.seed(0)
     np.random.seed(0)
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +98,12 @@ def tiny_calculator(tiny_checkpoint: Path) -> EquiCalc:
 
 
 def make_structures() -> dict[str, Atoms]:
-    """Small structures of every kind, off their equilibrium."""
+    """Small structures of every kind, off their equilibrium; yours to change."""
+    return {name: atoms.copy() for name, atoms in _structures().items()}
+
+
+@cache
+def _structures() -> dict[str, Atoms]:
     skewed = bulk("NaCl", "rocksalt", a=5.6) * (1, 1, 2)
     skewed.set_cell(np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1]]) @ skewed.cell.array)
     left_handed = bulk("Si", cubic=True)

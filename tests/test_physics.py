@@ -1,5 +1,6 @@
 """What every force field owes to physics, whatever its weights: symmetries, derivatives, smoothness, locality."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,9 @@ MIRROR_SYMMETRIC = "mirror-symmetric"
 CONSERVATIVE = [name for name in NETWORKS if name != "direct forces"]
 
 
+@cache
 def make_calculator(network: str) -> EquiCalc:
+    """One for all tests, which only ask it for numbers."""
     potential = random_potential(TINY.model_copy(update=NETWORKS[network]))
     return EquiCalc(Checkpoint(potential, {}, network, "", Path()), device="cpu", dtype="float64")
 
