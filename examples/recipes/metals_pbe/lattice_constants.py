@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from equical import EquiCalc, relax
+from equical import EquiCalc, RelaxResult, relax
 
 PBE = {
     "Li": ("bcc", 3.44),
@@ -20,6 +20,9 @@ PBE = {
     "Mo": ("bcc", 3.16),
 }
 """Structure and lattice constant (Å)."""
+
+TIGHT = {"cell": "free", "fmax": 1e-3, "smax": 5e-3, "steps": 300}
+"""How they are relaxed."""
 
 
 def distorted(symbol: str, seed: int = 0) -> Atoms:
@@ -32,14 +35,19 @@ def distorted(symbol: str, seed: int = 0) -> Atoms:
     return crystal
 
 
+def lattice_constant(result: RelaxResult) -> float:
+    """Å, of the conventional cell."""
+    return result.atoms.cell.volume ** (1 / 3)
+
+
 def main(model: str = "metals-pbe") -> dict[str, float]:
     """Relative deviation of each lattice constant."""
     calculator = EquiCalc(model, dtype="float64")
     deviations = {}
     print("element  structure  relaxed (Å)  PBE (Å)  deviation (%)  space group")
     for symbol, (structure, constant) in PBE.items():
-        result = relax(distorted(symbol), calculator, cell="free", fmax=1e-3, smax=5e-3, steps=300)
-        relaxed = result.atoms.cell.volume ** (1 / 3)
+        result = relax(distorted(symbol), calculator, **TIGHT)
+        relaxed = lattice_constant(result)
         deviations[symbol] = relaxed / constant - 1
         state = result.space_group_after if result.converged else "not converged"
         percent = 100 * deviations[symbol]
