@@ -6,11 +6,9 @@ damaged file, or one from another model, is noticed.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,13 +22,14 @@ from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as format_safetensors
 
 from equical.errors import InputError
+from equical.files import atomic_folder
 from equical.model import Potential
 from equical.model.generations import parse_config
 from equical.model.potential import EnergyKind
 from equical.model.scales import Scales
 
 __all__ = ["CONFIG_FILE", "DEFAULT_MODEL", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
-__all__ += ["models_covering", "shipped_models", "take_place"]
+__all__ += ["models_covering", "shipped_models"]
 
 DEFAULT_MODEL = "metals-pbe"
 WEIGHTS_FILE = "model.safetensors"
@@ -119,25 +118,19 @@ def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metada
     Raises:
         InputError: the folder cannot be written to, or holds something other than a model.
     """
-    folder = Path(folder).resolve()
+    folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in potential.state_dict().items()}
     weights = format_safetensors(tensors, metadata={"format": "pt"})
     config = _describe(potential, hashlib.sha256(weights).hexdigest(), dict(metadata))
     text = config.model_dump_json(indent=2) + "\n"  # NaN and infinities become null
-    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    shutil.rmtree(new, ignore_errors=True)  # of a process with the same number, killed while it saved
     try:
         if folder.exists():
             _refuse_anything_else(folder)
-            shutil.copytree(folder, new)
-        new.mkdir(parents=True, exist_ok=True)
-        _write_through(new / WEIGHTS_FILE, weights)
-        _write_through(new / CONFIG_FILE, text.encode())
-        take_place(new, folder)
+        with atomic_folder(folder) as new:
+            (new / WEIGHTS_FILE).write_bytes(weights)
+            (new / CONFIG_FILE).write_text(text, "utf-8")
     except OSError as error:
         raise InputError(f"Cannot save the model to {folder}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def _refuse_anything_else(folder: Path) -> None:
@@ -161,41 +154,6 @@ def _describe(potential: Potential, weights_sha256: str, metadata: dict[str, Any
         weights_sha256=weights_sha256,
         metadata=metadata,
     )
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    """Write to the disk itself: a folder must not be renamed before its files have arrived."""
-    with open(path, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def take_place(new: Path, folder: Path) -> None:
-    """Rename ``new`` to ``folder``; what was there is gone afterwards, and there is never nothing."""
-    if not folder.exists():
-        os.replace(new, folder)
-    elif _exchange(new, folder):
-        shutil.rmtree(new)
-    else:  # the next best: for an instant between two renames the model has another name
-        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-        os.replace(folder, old)
-        try:
-            os.replace(new, folder)
-        except BaseException:
-            os.replace(old, folder)
-            raise
-        shutil.rmtree(old)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step, where the system can (Linux, on most file systems); Python has no call for it."""
-    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    try:
-        rename = ctypes.CDLL(None).renameat2
-    except (AttributeError, OSError, TypeError):
-        return False
-    return rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0
 
 
 @torch.inference_mode(False)  # weights made in a caller's inference mode could never be differentiated through

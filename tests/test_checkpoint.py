@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import equical.checkpoint as module
+from equical import files
 from equical.checkpoint import CONFIG_FILE, WEIGHTS_FILE, load_checkpoint, save_checkpoint, shipped_models
 from equical.errors import InputError
 from equical.model import Potential
@@ -170,20 +171,19 @@ def test_debris_of_a_process_with_the_same_number_is_no_obstacle(tiny_potential,
 
 
 def test_systems_that_cannot_swap_folders_replace_as_well(folder, monkeypatch):
-    monkeypatch.setattr(module, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
     test_a_second_model_replaces_the_first_and_keeps_its_neighbours(folder)
 
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_full_disk_leaves_what_was_there(folder, monkeypatch, exists):
-    def fail(path, content):
+    def fail(path):
         if path.name == CONFIG_FILE:
             raise OSError(28, "No space left on device")
-        path.write_bytes(content[:100])
 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     target = folder if exists else folder.with_name("new")
-    monkeypatch.setattr(module, "_write_through", fail)
+    monkeypatch.setattr(files, "sync", fail)
     with pytest.raises(InputError, match="No space left on device"):
         save_checkpoint(target, random_potential(seed=2), {})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -191,15 +191,15 @@ def test_a_full_disk_leaves_what_was_there(folder, monkeypatch, exists):
 
 
 def test_a_failing_rename_puts_the_old_model_back(folder, monkeypatch):
-    monkeypatch.setattr(module, "_exchange", lambda one, other: False)
-    rename = module.os.replace
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    rename = files.os.replace
 
     def fail(source, target):
         if str(source).endswith(".new"):
             raise OSError(5, "Input/output error")
         rename(source, target)
 
-    monkeypatch.setattr(module.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(InputError, match="Input/output error"):
         save_checkpoint(folder, random_potential(seed=2), {})
     assert_same_predictions(load_checkpoint(folder, dtype=torch.float64).potential, random_potential())

@@ -1,9 +1,7 @@
 """From a published checkpoint file to a model folder."""
 
-import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from equical.conversion.units import normalizers, physical_scales
 from equical.conversion.v2 import in_model_references, v2_config, v2_weights
 from equical.conversion.v3 import v3_config, v3_weights
 from equical.errors import InputError
+from equical.files import atomic_folder, file_sha256
 from equical.model import AnyConfig, EquiformerV2Config, Potential, Scales
 
 __all__ = ["Conversion", "convert"]
@@ -234,15 +233,13 @@ def _notes(potential: Potential, references: References | None, *, asked: bool, 
 
 def _write(folder: Path, potential: Potential, published: Published, notes: list[str], weights: str) -> None:
     """Write the model folder and its card beside it, with whatever else is in it, and put it into place at once."""
-    from equical.checkpoint import save_checkpoint, take_place
+    from equical.checkpoint import save_checkpoint
 
-    with open(published.path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     content = published.content
     metadata = {
         "source": {
             "file": published.path.name,
-            "sha256": sha256,
+            "sha256": file_sha256(published.path),
             "model": published.model,
             "layout": published.layout,
             "weights": weights,
@@ -253,18 +250,12 @@ def _write(folder: Path, potential: Potential, published: Published, notes: list
         | {key: _plain(content["config"][key]) for key in ("task", "optim") if key in content["config"]},
         "notes": notes,
     }
-    staging = folder.absolute().with_name(f".{folder.name}.{os.getpid()}.converting")
-    shutil.rmtree(staging, ignore_errors=True)  # of a process killed while it converted
     try:
-        if folder.is_dir():
-            shutil.copytree(folder, staging)
-        save_checkpoint(staging, potential, metadata)
-        (staging / "README.md").write_text(model_card(folder.name, potential, metadata), encoding="utf-8")
-        take_place(staging, folder.absolute())
+        with atomic_folder(folder) as new:
+            save_checkpoint(new, potential, metadata)
+            (new / "README.md").write_text(model_card(folder.name, potential, metadata), encoding="utf-8")
     except OSError as error:
         raise InputError(f"Cannot write to {folder}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _plain(value: Any) -> Any:

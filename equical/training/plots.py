@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equical.training.loop.checkpointing import replaced_at_once
+from equical.files import atomic_path
 from equical.training.loop.metrics import Comparison, error_summary
 from equical.training.loop.records import read_table
 
@@ -98,5 +98,5 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replaced_at_once(path) as temporary:
+    with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from equical.errors import InputError
+from equical.files import file_sha256
 from equical.model import Potential
 from equical.model.generations import AnyConfig
 from equical.model.potential import EnergyKind
@@ -19,7 +20,6 @@ from equical.training.data.dataset import Frame, Sample, is_lone_atom, make_samp
 from equical.training.data.neighborhood import Neighborhood
 from equical.training.data.splitting import split_frames
 from equical.training.data.zero import find_zero, symbol
-from equical.training.loop.checkpointing import file_sha256
 from equical.training.loop.metrics import error_summary
 from equical.training.loop.stages import labelled_terms, stage_architecture
 from equical.training.loop.step import evaluate

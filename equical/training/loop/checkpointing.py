@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from equical.errors import InputError
+from equical.files import atomic_path
 
-__all__ = ["file_sha256", "load_state", "replaced_at_once", "save_state"]
+__all__ = ["load_state", "save_state"]
 
 FORMAT = 1
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers, strings, and lists and dicts of these, in place of ``path`` in one rename."""
-    with replaced_at_once(path) as temporary, open(temporary, "wb") as file:
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
         torch.save({"format": FORMAT, **state}, file)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -41,20 +36,3 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise InputError(f"{path} was written by another version of equical; resume with that version, or start afresh")
     return state
-
-
-@contextmanager
-def replaced_at_once(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends without an error."""
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

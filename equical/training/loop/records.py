@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from equical.errors import InputError
-from equical.training.loop.checkpointing import replaced_at_once
+from equical.files import atomic_path
 
 __all__ = ["CsvTable", "read_table"]
 
@@ -27,7 +27,7 @@ class CsvTable:
         if kept:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: kept + 1]
             self.columns = lines[0].strip().split(",")
-            with replaced_at_once(path) as temporary:
+            with atomic_path(path) as temporary:
                 temporary.write_text("".join(lines), encoding="utf-8")
         else:
             path.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ class CsvTable:
         """Give the rows so far empty cells in ``more`` new columns."""
         _, *rows = self.path.read_text(encoding="utf-8").splitlines()
         lines = [",".join(self.columns), *(row + "," * more for row in rows)]
-        with replaced_at_once(self.path) as temporary:
+        with atomic_path(self.path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
