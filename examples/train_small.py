@@ -20,7 +20,7 @@ from ase.io import write
 from equical import EquiCalc
 from equical.training.config import load_config
 from equical.training.loop.trainer import Trainer
-from equical.training.prepare import prepare
+from equical.training.start.prepare import prepare
 
 
 def labelled_crystals(runs: int) -> list[Atoms]:

@@ -38,7 +38,7 @@ def evaluate(
     from equical.files import write_json
     from equical.training.data.dataset import read_frames
     from equical.training.evaluation import evaluate_model
-    from equical.training.plots import plot_parity
+    from equical.training.report.plots import plot_parity
     from equical.workflows.common.output import open_output
     from equical.workflows.common.provenance import provenance
 
@@ -59,7 +59,7 @@ def evaluate(
 
 
 def _table(result: EvaluationResult, data: tuple[Path, ...]) -> dict[str, Any]:
-    from equical.training.loop.metrics import UNITS
+    from equical.training.report.metrics import UNITS
 
     shift = None
     if result.shift is not None:

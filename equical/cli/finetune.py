@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from equical.training.audit import Finding
     from equical.training.data.dataset import Frame
-    from equical.training.prepare import Prepared
+    from equical.training.loop.starting_point import StartingPoint
 
 
 @click.command("finetune")
@@ -164,7 +164,7 @@ def _check_elements(frames: Sequence[Frame], model: str) -> None:
 def _check_split(skip_check: bool, say: Any) -> Any:
     """A look at the two sides of the split before training starts."""
 
-    def examine(prepared: Prepared) -> None:
+    def examine(prepared: StartingPoint) -> None:
         from equical.training.audit import audit_split
 
         _judge(audit_split(*prepared.frames), skip_check, say)

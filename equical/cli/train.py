@@ -13,8 +13,8 @@ from equical.cli.options import finish, output_options, resume_option
 
 if TYPE_CHECKING:
     from equical.training.config import TrainConfig
+    from equical.training.loop.starting_point import StartingPoint
     from equical.training.loop.trainer import TrainResult
-    from equical.training.prepare import Prepared
 
 FILES = (
     "training.csv", "validation.csv", "split.json", "learning_curve.png", "parity.png", "checkpoints/*.pt",
@@ -48,7 +48,7 @@ def run_training(
     overwrite: bool,
     quiet: bool,
     resume: bool,
-    examine: Callable[[Prepared], None] | None = None,
+    examine: Callable[[StartingPoint], None] | None = None,
 ) -> None:
     """Train with progress on the terminal, write tables and plots, and end the process with the right code.
 
@@ -64,7 +64,7 @@ def run_training(
     from equical.training.loop.distributed import join_world
     from equical.training.loop.memory import keep_freed_memory
     from equical.training.loop.trainer import Trainer
-    from equical.training.prepare import prepare
+    from equical.training.start.prepare import prepare
     from equical.workflows.common.output import open_output, remove_earlier
 
     keep_freed_memory()
@@ -109,7 +109,7 @@ def _nothing_left_behind(folder: Path) -> Iterator[None]:
         raise
 
 
-def _write_split(prepared: Prepared, folder: Path) -> None:
+def _write_split(prepared: StartingPoint, folder: Path) -> None:
     """Which frames were trained on and which were held out."""
     from equical.files import write_json
 
@@ -121,8 +121,8 @@ def _write_split(prepared: Prepared, folder: Path) -> None:
 def _write_results(result: TrainResult) -> None:
     from equical.calculator import EquiCalc
     from equical.files import write_json
-    from equical.training.loop.metrics import UNITS
-    from equical.training.plots import plot_learning_curve, plot_parity
+    from equical.training.report.metrics import UNITS
+    from equical.training.report.plots import plot_learning_curve, plot_parity
     from equical.workflows.common.provenance import provenance
 
     plot_learning_curve(result.folder)

@@ -12,12 +12,12 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import DataConfig
 from equical.training.data.dataset import Frame, Sample, make_samples
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.elements import symbols
+from equical.training.data.neighbor_rules import NeighborRules
 from equical.training.data.references import ReferenceFit, fit_references
-from equical.training.data.zero import symbol
+from equical.training.loop.evaluate import evaluate_samples
 from equical.training.loop.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
-from equical.training.loop.metrics import Comparison, error_summary, errors_by_element, errors_by_group
-from equical.training.loop.step import evaluate
+from equical.training.report.metrics import Comparison, error_summary, errors_by_element, errors_by_group
 
 __all__ = ["EvaluationResult", "evaluate_model"]
 
@@ -71,15 +71,13 @@ def evaluate_model(
     Raises:
         InputError: an element is not covered.
     """
-    uncovered = sorted({int(z) for frame in frames for z in frame.atoms.numbers} - set(potential.elements))
+    uncovered = {int(z) for frame in frames for z in frame.atoms.numbers} - set(potential.elements)
     if uncovered:
-        known = ", ".join(symbol(z) for z in potential.elements)
-        names = ", ".join(symbol(z) for z in uncovered)
-        raise InputError(f"the model does not cover {names}; it covers {known}")
-    samples = list(make_samples(frames, Neighborhood.of(potential.config), potential.dtype))
+        raise InputError(f"the model does not cover {symbols(uncovered)}; it covers {symbols(potential.elements)}")
+    samples = list(make_samples(frames, NeighborRules.of(potential.config), potential.dtype))
     if config.group_key is not None:
         samples = [replace(sample, dataset=_trajectory(sample, config)) for sample in samples]
-    evaluation = evaluate(
+    evaluation = evaluate_samples(
         potential.to(device),
         samples,
         _terms(potential, samples),

@@ -17,11 +17,11 @@ from equical.training.data.dataset import Sample
 if TYPE_CHECKING:
     from equical.training.data.denoising import Corruption
 
-__all__ = ["Batch", "collate", "plan_batches", "plan_epoch", "share_batch"]
+__all__ = ["TrainingBatch", "collate", "plan_batches", "plan_epoch", "share_batch"]
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """Several samples as one graph with labels: N atoms, B structures.
 
     Attributes:
@@ -50,7 +50,7 @@ class Batch:
     encoding: ForceEncoding | None = None
     noise: Tensor | None = None
 
-    def to(self, device: torch.device | str) -> Batch:
+    def to(self, device: torch.device | str) -> TrainingBatch:
         """The same batch on a device."""
         if torch.device(device).type == "cpu":
             return self
@@ -66,7 +66,7 @@ def collate(
     corruptions: Sequence[Corruption | None] | None = None,
     *,
     skip_fixed: bool = True,
-) -> Batch:
+) -> TrainingBatch:
     """Lay samples side by side.
 
     Args:
@@ -80,7 +80,7 @@ def collate(
     force_weight = torch.cat([sample.force_weight for sample in samples]) * atom_weight
     if skip_fixed:
         force_weight = force_weight * torch.cat([sample.free for sample in samples])
-    batch = Batch(
+    batch = TrainingBatch(
         graph=AtomGraph.batch([sample.graph for sample in samples]),
         energy=torch.tensor([sample.energy for sample in samples], dtype=torch.float64),
         forces=torch.cat([sample.forces for sample in samples]),
@@ -96,7 +96,9 @@ def collate(
     return _corrupted(batch, samples, corruptions)
 
 
-def _corrupted(batch: Batch, samples: Sequence[Sample], corruptions: Sequence[Corruption | None]) -> Batch:
+def _corrupted(
+    batch: TrainingBatch, samples: Sequence[Sample], corruptions: Sequence[Corruption | None]
+) -> TrainingBatch:
     """Put corrupted structures in the places of clean ones."""
     graphs, masks, noises = [], [], []
     for sample, corruption in zip(samples, corruptions, strict=True):

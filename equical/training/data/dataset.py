@@ -19,7 +19,7 @@ from equical.neighbors.build import pairs_within
 from equical.structures import read_structures
 from equical.structures.elements import check_elements
 from equical.training.config import DataConfig
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -175,19 +175,19 @@ def without_large_forces(frames: Sequence[Frame], limit: float | None) -> list[F
     return [f for f in frames if f.forces is None or np.linalg.norm(f.forces, axis=1).max() <= limit]
 
 
-def make_samples(frames: Sequence[Frame], neighborhood: Neighborhood, dtype: torch.dtype) -> Iterator[Sample]:
+def make_samples(frames: Sequence[Frame], neighbor_rules: NeighborRules, dtype: torch.dtype) -> Iterator[Sample]:
     """Build the neighbour graph of each frame once and turn its labels into tensors.
 
     Args:
         frames: labelled structures.
-        neighborhood: how the model looks at a structure.
+        neighbor_rules: how the model looks at a structure.
         dtype: of positions, forces and stresses.
     """
     for frame in frames:
         count = len(frame.atoms)
         has_forces, has_stress = frame.forces is not None, frame.stress is not None
         try:
-            graph = neighborhood.graph(frame.atoms, dtype)
+            graph = neighbor_rules.graph(frame.atoms, dtype)
         except InputError as error:
             raise InputError(f"{frame.origin}: {error}") from error
         yield Sample(

@@ -20,7 +20,7 @@ from equical.graph import AtomGraph
 from equical.model import ForceEncoding
 from equical.training.config import DenoisingConfig
 from equical.training.data.dataset import Sample
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
 
 __all__ = ["Corruption", "corrupt", "corrupt_some"]
 
@@ -49,7 +49,7 @@ def corrupt(
     rng: np.random.Generator,
     settings: DenoisingConfig,
     *,
-    neighborhood: Neighborhood,
+    neighbor_rules: NeighborRules,
     free: Tensor | None = None,
 ) -> Corruption | None:
     """Displace atoms of one structure. The same generator state gives the same result; nothing is changed in place.
@@ -59,7 +59,7 @@ def corrupt(
         forces: ``[N, 3]`` eV/Å, its labels.
         rng: source of all random numbers.
         settings: noise, ratio of atoms, and which structures to leave alone.
-        neighborhood: how to find the new edges.
+        neighbor_rules: how to find the new edges.
         free: ``[N]`` bool; the other atoms are neither moved nor shown. All by default.
 
     Returns:
@@ -79,7 +79,7 @@ def corrupt(
     for _ in range(ATTEMPTS):
         noise = rng.normal(scale=sigma, size=(count, 3)) * moved[:, None]
         try:
-            corrupted = neighborhood.moved(graph, positions + noise)
+            corrupted = neighbor_rules.moved(graph, positions + noise)
         except InputError:  # atoms on top of each other
             continue
         mask = torch.from_numpy(moved)
@@ -94,7 +94,7 @@ def corrupt_some(
     settings: DenoisingConfig,
     *,
     seed: tuple[int, ...],
-    neighborhood: Neighborhood,
+    neighbor_rules: NeighborRules,
 ) -> list[Corruption | None]:
     """Decide which samples of a batch are corrupted, and corrupt them.
 
@@ -106,7 +106,7 @@ def corrupt_some(
         indices: number of each in the data.
         settings: of DeNS; the choice is made for each structure or once for the batch.
         seed: of this step.
-        neighborhood: how to find the new edges.
+        neighbor_rules: how to find the new edges.
     """
     together = np.random.default_rng(seed).random() < settings.probability
     result: list[Corruption | None] = []
@@ -116,7 +116,7 @@ def corrupt_some(
         usable = sample.denoise and bool((sample.force_weight > 0).all())
         if chosen and usable:
             result.append(
-                corrupt(sample.graph, sample.forces, rng, settings, neighborhood=neighborhood, free=sample.free)
+                corrupt(sample.graph, sample.forces, rng, settings, neighbor_rules=neighbor_rules, free=sample.free)
             )
         else:
             result.append(None)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equical.errors import InputError
 from equical.training.loop.progress import Progress
-from equical.training.loop.records import CsvTable, TensorBoard
+from equical.training.report.tables import CsvTable, TensorBoard
 
 __all__ = ["Journal", "Window", "validation_line"]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equical.prediction import Prediction
 from equical.training.config import LossConfig
-from equical.training.data.batching import Batch
+from equical.training.data.batching import TrainingBatch
 
 __all__ = ["EnergyTerm", "ForcesTerm", "LossTerm", "NoiseTerm", "StressTerm", "loss_sums", "loss_terms"]
 
@@ -32,7 +32,7 @@ class LossTerm(ABC):
     column: ClassVar[str]
 
     @abstractmethod
-    def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+    def errors(self, prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         """Error and weight of each structure or atom."""
 
 
@@ -44,7 +44,7 @@ class EnergyTerm(LossTerm):
     name = "energy"
     column = "energy_eV_per_atom"
 
-    def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+    def errors(self, prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         error = (prediction.energy - batch.energy) / batch.atoms
         return _huber(error.abs(), self.delta), batch.weight
 
@@ -57,7 +57,7 @@ class ForcesTerm(LossTerm):
     name = "forces"
     column = "forces_eV_per_A"
 
-    def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+    def errors(self, prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         assert prediction.forces is not None
         return _huber(_norm(prediction.forces - batch.forces, dims=(-1,)), self.delta), batch.force_weight
 
@@ -69,7 +69,7 @@ class StressTerm(LossTerm):
     name = "stress"
     column = "stress_eV_per_A3"
 
-    def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+    def errors(self, prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         assert prediction.stress is not None
         labelled = batch.stress_weight > 0
         difference = torch.where(labelled[:, None, None], prediction.stress - batch.stress, 0.0)
@@ -83,7 +83,7 @@ class NoiseTerm(LossTerm):
     name = "noise"
     column = "noise_sigma"
 
-    def errors(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+    def errors(self, prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
         if batch.encoding is None or batch.noise is None:
             return torch.zeros_like(batch.energy), torch.zeros_like(batch.energy)
         assert prediction.noise is not None
@@ -101,7 +101,7 @@ def loss_terms(config: LossConfig) -> list[LossTerm]:
     return [term for term in terms if term.coefficient > 0]
 
 
-def loss_sums(terms: Sequence[LossTerm], prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+def loss_sums(terms: Sequence[LossTerm], prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
     """Weighted sum of errors and sum of weights of each term, ``[terms]`` float64 each.
 
     They come apart so that several processes can share one batch.

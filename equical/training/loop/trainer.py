@@ -18,20 +18,18 @@ from equical.training.data.denoising import corrupt_some
 from equical.training.loop.checkpointing import load_state, save_state
 from equical.training.loop.distributed import World
 from equical.training.loop.ema import using_weights
+from equical.training.loop.evaluate import EVALUATION_FACTOR, Evaluation, evaluate_samples
 from equical.training.loop.journal import Journal, Window, validation_line
-from equical.training.loop.metrics import Comparison, error_summary, errors_by_element, errors_by_group
 from equical.training.loop.optimizer import learning_rate_factor, set_learning_rate
 from equical.training.loop.progress import Clock, Progress, StopRequest, heed_signals
 from equical.training.loop.recompute import recomputing_activations
 from equical.training.loop.signature import check_signature, run_signature
 from equical.training.loop.stages import Stage, begin_stage, plain_potential, stage_potential
-from equical.training.loop.step import Evaluation, evaluate, train_step
-from equical.training.prepare import Prepared
+from equical.training.loop.starting_point import StartingPoint
+from equical.training.loop.step import train_step
+from equical.training.report.metrics import Comparison, error_summary, errors_by_element, errors_by_group
 
 __all__ = ["TrainResult", "Trainer"]
-
-EVALUATION_FACTOR = 2
-"""Batches of an evaluation may be this much larger: nothing is kept for a second derivative."""
 
 AGREEMENT = 0.02
 """Relative difference of errors between a starting model and the model at step 0 that rounding may cause."""
@@ -69,7 +67,7 @@ class Trainer:
 
     Args:
         config: of the run.
-        prepared: samples and starting model.
+        start: samples and starting model.
         folder: for tables, checkpoints and models.
         world: the processes that share the work.
         report: receives lines for the user.
@@ -83,14 +81,14 @@ class Trainer:
     def __init__(
         self,
         config: TrainConfig,
-        prepared: Prepared,
+        start: StartingPoint,
         folder: Path,
         *,
         world: World | None = None,
         report: Callable[[str], None] = print,
         bar: Callable[[float, str], None] = lambda share, status: None,
     ):
-        self.config, self.prepared, self.folder = config, prepared, folder
+        self.config, self.start, self.folder = config, start, folder
         self.world = world or World()
         self.report, self.bar = report, bar
         self.plan = config.plan
@@ -98,7 +96,7 @@ class Trainer:
         self.progress = Progress()
         self.best: dict[str, Any] = {}
         self.state_file = folder / "checkpoints" / "last.pt"
-        self.signature = run_signature(config, prepared.provenance)
+        self.signature = run_signature(config, start.provenance)
 
     def run(self, *, resume: bool = False) -> TrainResult:
         """Train until the last stage is done or the process is asked to stop.
@@ -137,7 +135,7 @@ class Trainer:
 
     def _rebuilt(self) -> Potential:
         """A model with the architecture of the stage before the current one; its weights come from the state."""
-        potential = self.prepared.potential
+        potential = self.start.potential
         for settings in self.plan[: self.progress.stage]:
             potential = stage_potential(potential, settings.model)
         return potential
@@ -146,7 +144,7 @@ class Trainer:
         """Set up the current stage, from a saved state or afresh."""
         settings = self.plan[self.progress.stage]
         seed = self.config.seed + self.progress.stage
-        self.stage = begin_stage(settings, before, self.prepared.train, self.device, seed)
+        self.stage = begin_stage(settings, before, self.start.train, self.device, seed)
         self.window = Window(len(self.stage.terms) + 1, self.device)
         if state is not None:
             self.stage.load(state)
@@ -159,12 +157,12 @@ class Trainer:
         names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
         self.journal.say(f"loss: {names}")
         unused = settings.loss.stress.weight > 0 and not self.stage.potential.predicts_stress
-        if unused and any(sample.has_stress for sample in self.prepared.train):
+        if unused and any(sample.has_stress for sample in self.start.train):
             self.journal.say("the model predicts no stress, so stresses in the data are not used")
         self.best = {}
         self.progress.evaluated_step = -1
-        if self.progress.step == 0 and self.prepared.baseline is not None:
-            self._compare_with_baseline(self._validate(), self.prepared.baseline)
+        if self.progress.step == 0 and self.start.baseline is not None:
+            self._compare_with_baseline(self._validate(), self.start.baseline)
         self._save()
 
     def _compare_with_baseline(self, errors: dict[str, float], baseline: dict[str, float]) -> None:
@@ -173,7 +171,7 @@ class Trainer:
         Raises:
             InputError: it is not, although it computes forces in the same way.
         """
-        same_heads = self.stage.potential.config.conservative == self.prepared.potential.config.conservative
+        same_heads = self.stage.potential.config.conservative == self.start.potential.config.conservative
         if not same_heads:
             self.journal.say("forces come from other heads than the starting model's, so their error starts afresh")
         for key in ("energy_rmse_meV_per_atom", "forces_mae_meV_per_A"):
@@ -217,7 +215,7 @@ class Trainer:
     def _plan_epoch(self) -> list[list[int]]:
         batch = self.stage.config.batch
         return plan_epoch(
-            self.prepared.epoch,
+            self.start.epoch,
             max_atoms=batch.max_atoms,
             max_edges=batch.max_edges,
             seed=self.config.seed,
@@ -225,7 +223,7 @@ class Trainer:
         )
 
     def _step(self, members: list[int], share: float) -> None:
-        settings, progress, train = self.stage.config, self.progress, self.prepared.epoch
+        settings, progress, train = self.stage.config, self.progress, self.start.epoch
         factor = learning_rate_factor(settings.schedule, progress.stage_step, share)
         set_learning_rate(self.stage.optimizer, settings.optimizer.learning_rate * factor)
         mine = share_batch(train, members, self.world.size)[self.world.rank]
@@ -235,7 +233,7 @@ class Trainer:
             if settings.denoising.probability > 0:
                 seed = (self.config.seed, progress.step)
                 corruptions = corrupt_some(
-                    samples, mine, settings.denoising, seed=seed, neighborhood=self.prepared.neighborhood
+                    samples, mine, settings.denoising, seed=seed, neighbor_rules=self.start.neighbor_rules
                 )
             batch = collate(samples, corruptions, skip_fixed=settings.loss.forces.skip_fixed).to(self.device)
         with recomputing_activations(self.stage.potential, settings.checkpoint_activations):
@@ -311,9 +309,9 @@ class Trainer:
 
     def _evaluate(self) -> Evaluation:
         batch = self.stage.config.batch
-        return evaluate(
+        return evaluate_samples(
             self.stage.potential,
-            self.prepared.valid or self.prepared.train,
+            self.start.valid or self.start.train,
             self.stage.judged_terms,
             max_atoms=EVALUATION_FACTOR * batch.max_atoms,
             max_edges=EVALUATION_FACTOR * batch.max_edges,
@@ -330,7 +328,7 @@ class Trainer:
         from equical.checkpoint import save_checkpoint
 
         training = {
-            **self.prepared.provenance,
+            **self.start.provenance,
             "config": described(self.config),
             "stage": self.stage.config.name,
             "steps": self.progress.step,

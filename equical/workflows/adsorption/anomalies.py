@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from equical.workflows.adsorption.adsorbates import Adsorbate
 from equical.workflows.adsorption.sites import SiteClass, nearest_site
 
-__all__ = ["MOVED", "Outcome", "displacement", "look_at"]
+__all__ = ["MOVED", "AdsorbateFate", "displacement", "look_at"]
 
 BOND = 1.3
 """Atoms of the adsorbate are bonded up to this many sums of covalent radii."""
@@ -30,7 +30,7 @@ BURIED = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AdsorbateFate:
     """What became of an adsorbate.
 
     Attributes:
@@ -47,7 +47,9 @@ class Outcome:
     anomalies: tuple[str, ...]
 
 
-def look_at(relaxed: Atoms, site: SiteClass, slab: Atoms, adsorbate: Adsorbate, sites: Sequence[SiteClass]) -> Outcome:
+def look_at(
+    relaxed: Atoms, site: SiteClass, slab: Atoms, adsorbate: Adsorbate, sites: Sequence[SiteClass]
+) -> AdsorbateFate:
     """Find out whether an adsorbate is still itself and where it was put.
 
     Args:
@@ -70,7 +72,7 @@ def look_at(relaxed: Atoms, site: SiteClass, slab: Atoms, adsorbate: Adsorbate, 
     if displacement(relaxed[: len(slab)], slab) > MOVED:
         anomalies.append("reconstructed")
     height = float(find_mic(binding - place.position, slab.cell, slab.pbc)[0] @ place.normal)
-    return Outcome(final.name, height, bond, tuple(anomalies))
+    return AdsorbateFate(final.name, height, bond, tuple(anomalies))
 
 
 def _shortest_bond(slab: Atoms, molecule: Atoms) -> tuple[float, float]:

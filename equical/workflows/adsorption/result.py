@@ -55,7 +55,7 @@ class Configuration:
         final_site: name of the class of sites above which it ended up.
         height: Å, of the binding atoms above that site of the bare slab, along its normal.
         shortest_bond: Å, between adsorbate and slab.
-        anomalies: why it is not what it was meant to be (see :class:`Outcome`); ``"not converged"`` and
+        anomalies: why it is not what it was meant to be (see :class:`AdsorbateFate`); ``"not converged"`` and
             ``"failed"`` included. Only configurations without any are ranked.
         rank: 1 for the most stable; None where it is not ranked.
         error: what the calculator complained of, where the calculation failed.

@@ -9,14 +9,14 @@ from equical.training.config import DenoisingConfig
 from equical.training.data.batching import collate, plan_batches, plan_epoch, share_batch
 from equical.training.data.dataset import make_samples, read_frames
 from equical.training.data.denoising import corrupt
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
 from tests.training.labelled import data, write_copper
 
 
 @pytest.fixture
 def samples(tmp_path):
     frames = read_frames(data(write_copper(tmp_path, 12)))
-    return list(make_samples(frames, Neighborhood(3.5), torch.float64))
+    return list(make_samples(frames, NeighborRules(3.5), torch.float64))
 
 
 def test_batches_keep_both_budgets(samples):
@@ -68,8 +68,8 @@ def test_collated_labels_stay_with_their_atoms(samples):
 def test_corrupted_structures_take_the_places_of_clean_ones(samples):
     settings = DenoisingConfig(probability=1, ratio=0.5, max_ratio=1.0)
     rng = np.random.default_rng(3)
-    neighborhood = Neighborhood(3.5)
-    corruption = corrupt(samples[1].graph, samples[1].forces, rng, settings, neighborhood=neighborhood)
+    neighbor_rules = NeighborRules(3.5)
+    corruption = corrupt(samples[1].graph, samples[1].forces, rng, settings, neighbor_rules=neighbor_rules)
     batch = collate(samples[:3], [None, corruption, None])
     moved = torch.cat([torch.zeros(4), corruption.encoding.mask, torch.zeros(4)]).bool()
     assert torch.equal(batch.encoding.mask, moved)

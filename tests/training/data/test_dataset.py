@@ -18,7 +18,7 @@ from equical.training.data.dataset import (
     read_images,
     without_large_forces,
 )
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
 from tests.training.labelled import copper, data, write_copper
 
 FULL_STRESS = np.array([[1.0, 6.0, 5.0], [6.0, 2.0, 4.0], [5.0, 4.0, 3.0]])
@@ -82,7 +82,7 @@ def test_labels_may_be_missing_in_some_frames(tmp_path):
         frames = read_frames(data(tmp_path / "a.extxyz", **settings))
         assert [frame.forces is None for frame in frames] == [False, True, False, False]
         assert [frame.stress is None for frame in frames] == [False, False, True, False]
-    _, lacking, *_ = make_samples(frames, Neighborhood(3.5), torch.float64)
+    _, lacking, *_ = make_samples(frames, NeighborRules(3.5), torch.float64)
     assert not lacking.force_weight.any()
 
 
@@ -196,7 +196,7 @@ def test_groups_are_trajectories_or_runs_of_frames(tmp_path):
 def test_samples_hold_the_labels_as_tensors(tmp_path):
     frames = read_frames(data(write_copper(tmp_path, 2), weight=2.0))
     frames[0].fixed[1] = True
-    first, _ = make_samples(frames, Neighborhood(3.5), torch.float64)
+    first, _ = make_samples(frames, NeighborRules(3.5), torch.float64)
     assert first.graph.num_edges > 0
     assert torch.equal(first.forces, torch.tensor(frames[0].forces))
     assert first.free.tolist() == [True, False, True, True]
@@ -206,7 +206,7 @@ def test_samples_hold_the_labels_as_tensors(tmp_path):
 def test_a_molecule_gets_a_cell_with_a_volume(tmp_path):
     """So that its stress, which nothing is compared with, is a number."""
     (frame,) = one(tmp_path, PLAIN)
-    (sample,) = make_samples([frame], Neighborhood(3.0), torch.float32)
+    (sample,) = make_samples([frame], NeighborRules(3.0), torch.float32)
     assert torch.linalg.det(sample.graph.cell[0]) != 0
     assert sample.graph.num_edges == 2
     assert not sample.graph.shift.any()
@@ -215,7 +215,7 @@ def test_a_molecule_gets_a_cell_with_a_volume(tmp_path):
 def test_coincident_atoms_are_named_with_their_frame(tmp_path):
     frames = one(tmp_path, PLAIN.replace("0 0 0.8", "0 0 0"))
     with pytest.raises(InputError, match=r"one\.extxyz, frame 0: .*"):
-        list(make_samples(frames, Neighborhood(3.0), torch.float32))
+        list(make_samples(frames, NeighborRules(3.0), torch.float32))
 
 
 def test_single_frames_opt_out_of_denoising(tmp_path):

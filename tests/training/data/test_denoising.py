@@ -8,10 +8,10 @@ from equical.training.config import DenoisingConfig
 from equical.training.data.batching import collate
 from equical.training.data.dataset import make_samples, read_frames
 from equical.training.data.denoising import corrupt, corrupt_some
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
 from tests.training.labelled import MODEL, copper, data, write_copper
 
-HOOD = Neighborhood(3.5)
+HOOD = NeighborRules(3.5)
 ALL = DenoisingConfig(probability=1, ratio=None, sigma=0.1)
 HALF = DenoisingConfig(probability=1, ratio=0.5, max_ratio=1.0, sigma=0.1)
 
@@ -29,7 +29,7 @@ def sample(samples):
 
 def made(sample, settings, seed=0, **options):
     rng = np.random.default_rng(seed)
-    return corrupt(sample.graph, sample.forces, rng, settings, neighborhood=HOOD, **options)
+    return corrupt(sample.graph, sample.forces, rng, settings, neighbor_rules=HOOD, **options)
 
 
 def same(a, b):
@@ -108,7 +108,7 @@ def test_the_share_of_displaced_atoms_is_capped(sample):
 
 def chosen(samples, settings, step=0, indices=None):
     indices = indices or list(range(len(samples)))
-    return corrupt_some(samples, indices, settings, seed=(7, step), neighborhood=HOOD)
+    return corrupt_some(samples, indices, settings, seed=(7, step), neighbor_rules=HOOD)
 
 
 def test_the_choice_is_made_for_each_structure_or_for_the_batch(samples):
@@ -148,16 +148,16 @@ def test_colliding_atoms_are_drawn_again(sample, monkeypatch):
 
     calls = []
 
-    def fail_twice(self, graph, positions, found=Neighborhood.moved):
+    def fail_twice(self, graph, positions, found=NeighborRules.moved):
         calls.append(positions)
         if len(calls) < 3:
             raise InputError("two atoms coincide")
         return found(self, graph, positions)
 
-    monkeypatch.setattr(Neighborhood, "moved", fail_twice)
+    monkeypatch.setattr(NeighborRules, "moved", fail_twice)
     assert made(sample, ALL) is not None
     assert len(calls) == 3
-    monkeypatch.setattr(Neighborhood, "moved", lambda *_: (_ for _ in ()).throw(InputError("always")))
+    monkeypatch.setattr(NeighborRules, "moved", lambda *_: (_ for _ in ()).throw(InputError("always")))
     assert made(sample, ALL) is None
 
 

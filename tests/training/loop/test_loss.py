@@ -7,7 +7,7 @@ from equical.prediction import Prediction
 from equical.training.config import LossConfig
 from equical.training.data.batching import collate
 from equical.training.data.dataset import make_samples, read_frames
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
 from equical.training.loop.loss import EnergyTerm, ForcesTerm, NoiseTerm, StressTerm, loss_sums, loss_terms
 from tests.training.labelled import data, write_copper
 
@@ -15,7 +15,7 @@ from tests.training.labelled import data, write_copper
 @pytest.fixture
 def batch(tmp_path):
     frames = read_frames(data(write_copper(tmp_path, 3)))
-    return collate(list(make_samples(frames, Neighborhood(3.5), torch.float64)))
+    return collate(list(make_samples(frames, NeighborRules(3.5), torch.float64)))
 
 
 def prediction(batch, **changes):

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from equical.training.loop.checkpointing import load_state
-from equical.training.loop.records import read_table
+from equical.training.report.tables import read_table
 from tests.training.labelled import values, write_copper
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -9,12 +9,13 @@ from equical.training.config import DenoisingConfig, LossConfig, OptimizerConfig
 from equical.training.data.batching import collate
 from equical.training.data.dataset import make_samples, read_frames
 from equical.training.data.denoising import corrupt
-from equical.training.data.neighborhood import Neighborhood
+from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.loop.evaluate import evaluate_samples
 from equical.training.loop.loss import NoiseTerm, loss_terms
-from equical.training.loop.metrics import error_summary
 from equical.training.loop.optimizer import make_optimizer
 from equical.training.loop.recompute import recomputing_activations
-from equical.training.loop.step import evaluate, train_step
+from equical.training.loop.step import train_step
+from equical.training.report.metrics import error_summary
 from tests.training.labelled import MODEL, data, write_copper
 
 TERMS = [*loss_terms(LossConfig()), NoiseTerm(3.0)]
@@ -28,7 +29,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def samples(path):
-    return list(make_samples(read_frames(data(path)), Neighborhood(3.5), torch.float64))
+    return list(make_samples(read_frames(data(path)), NeighborRules(3.5), torch.float64))
 
 
 def potential(forces="gradient", dtype=torch.float64, **changes):
@@ -42,7 +43,7 @@ def batch_of(samples):
     settings = DenoisingConfig(probability=1, ratio=0.5, max_ratio=1.0)
     first = samples[0]
     rng = np.random.default_rng(0)
-    corruption = corrupt(first.graph, first.forces, rng, settings, neighborhood=Neighborhood(3.5))
+    corruption = corrupt(first.graph, first.forces, rng, settings, neighbor_rules=NeighborRules(3.5))
     return collate(samples, [corruption] + [None] * (len(samples) - 1))
 
 
@@ -134,7 +135,7 @@ def test_activations_computed_again_give_the_same_gradient(samples):
 @pytest.mark.parametrize("forces", ["gradient", "direct"])
 def test_bfloat16_points_the_same_way(path, forces):
     model = potential(forces, torch.float32, channels=16)
-    batch = batch_of([*make_samples(read_frames(data(path)), Neighborhood(3.5), torch.float32)])
+    batch = batch_of([*make_samples(read_frames(data(path)), NeighborRules(3.5), torch.float32)])
     plain, coarse = gradients(model, batch), gradients(model, batch, bfloat16=True)
     assert coarse.dtype == torch.float32
     assert not torch.equal(plain, coarse)
@@ -144,13 +145,13 @@ def test_bfloat16_points_the_same_way(path, forces):
 def test_an_evaluation_compares_what_the_model_says_of_each_structure(samples):
     model = potential()
     terms = TERMS[:3]
-    whole = evaluate(model, samples, terms, max_atoms=8, max_edges=10**6)
+    whole = evaluate_samples(model, samples, terms, max_atoms=8, max_edges=10**6)
     for i, sample in enumerate(samples):
         single = model.predict(sample.graph, stress=True)
         assert whole.comparison.energy[i] == pytest.approx(single.energy.item(), abs=1e-9)
         assert np.allclose(whole.comparison.forces[4 * i : 4 * i + 4], single.forces.detach().numpy(), atol=1e-9)
         assert np.allclose(whole.comparison.stress[i], single.stress[0].detach().numpy(), atol=1e-9)
-    assert whole.loss == pytest.approx(evaluate(model, samples, terms, max_atoms=10**6, max_edges=10**6).loss)
+    assert whole.loss == pytest.approx(evaluate_samples(model, samples, terms, max_atoms=10**6, max_edges=10**6).loss)
     errors = error_summary(whole.comparison)
     assert 0.001 * errors["energy_mae_meV_per_atom"] * 5.0 < whole.loss
 
@@ -162,7 +163,7 @@ def test_structures_without_volume_and_crystals_in_one_batch(tmp_path, samples, 
     path.write_text(
         f"2\nProperties=species:S:1:pos:R:3:forces:R:3 energy=8 {boundary}\nCu 0 0 0 0 0 1\nCu 0 0 2.4 0 0 -1\n"
     )
-    (molecule,) = make_samples(read_frames(data(path)), Neighborhood(3.5), torch.float64)
+    (molecule,) = make_samples(read_frames(data(path)), NeighborRules(3.5), torch.float64)
     model = potential()
     means, _ = train_step(
         model, make_optimizer(model, OptimizerConfig()), collate([samples[0], molecule]), TERMS, COEFFICIENTS

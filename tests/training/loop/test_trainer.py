@@ -11,9 +11,9 @@ from equical.training.config import DataConfig
 from equical.training.data.dataset import read_frames
 from equical.training.evaluation import evaluate_model
 from equical.training.loop.checkpointing import load_state, save_state
-from equical.training.loop.progress import StopRequest
+from equical.training.loop.progress import Clock, StopRequest
 from equical.training.loop.trainer import Trainer
-from equical.training.prepare import prepare
+from equical.training.start.prepare import prepare
 from tests.training.labelled import MODEL, configuration, copper, write_copper
 
 DENS = {"probability": 0.5, "ratio": 0.5, "max_ratio": 1.0, "sigma": 0.05, "weight": 2, "final_weight": 0}
@@ -227,11 +227,13 @@ def test_it_stops_early_when_nothing_improves(data, tmp_path):
     assert result.steps < 20
 
 
-def test_a_time_limit_ends_the_cosine(data, tmp_path):
+def test_a_time_limit_ends_the_cosine(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(Clock, "tick", lambda self: 0.06)  # s, on any machine
     training = {"limits": {"max_minutes": 0.01}, "schedule": {"warmup_steps": 0, "final": 0.0}}
     result = train(configuration(data, training=training, output={"log_every": 1}), tmp_path / "run")
     assert result.finished
-    assert result.minutes >= 0.01
+    assert result.minutes == pytest.approx(0.01)
+    assert result.steps == 10
     rates = [float(row["learning_rate"]) for row in rows(tmp_path / "run" / "training.csv")]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < rates[0] == 1e-3

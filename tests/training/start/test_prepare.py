@@ -10,9 +10,9 @@ from ase.io import read, write
 from equical import InputError
 from equical.checkpoint import save_checkpoint
 from equical.model import ModelConfig, Potential
-from equical.training.loop.records import read_table
 from equical.training.loop.trainer import Trainer
-from equical.training.prepare import prepare
+from equical.training.report.tables import read_table
+from equical.training.start.prepare import prepare
 from tests.training.labelled import MODEL, configuration, copper, labelled, write_copper
 
 

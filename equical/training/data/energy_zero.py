@@ -10,10 +10,11 @@ import numpy as np
 from equical.errors import InputError
 from equical.training.config import TrainConfig
 from equical.training.data.dataset import Sample
+from equical.training.data.elements import symbol, symbols
 from equical.training.data.lone_atoms import lone_energies, to_be_fitted
 from equical.training.data.references import ReferenceFit, fit_references
 
-__all__ = ["EnergyZero", "find_zero", "given_references", "symbol"]
+__all__ = ["EnergyZero", "find_energy_zero", "given_references"]
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,16 @@ class EnergyZero:
         """
         shift = self.shifts[sample.dataset]
         numbers = sample.graph.numbers.tolist()
-        missing = sorted(set(numbers) - shift.keys())
+        missing = set(numbers) - shift.keys()
         if missing:
-            names = ", ".join(symbol(z) for z in missing)
-            raise InputError(f"{sample.origin}: {names} is not in the training structures of {sample.dataset}")
+            raise InputError(
+                f"{sample.origin}: {symbols(missing)} is not in the training structures of {sample.dataset}"
+            )
         total = sum(shift[z] for z in numbers)
         return sample if total == 0 else replace(sample, energy=sample.energy + total)
 
 
-def find_zero(
+def find_energy_zero(
     config: TrainConfig,
     samples: Sequence[Sample],
     predicted: Sequence[float] | None = None,
@@ -123,13 +125,6 @@ def given_references(config: TrainConfig) -> dict[int, float]:
             raise InputError(f"reference_energies: {name!r} is no chemical symbol")
         given[atomic_numbers[name]] = energy
     return given
-
-
-def symbol(number: int) -> str:
-    """Chemical symbol of an atomic number."""
-    from ase.data import chemical_symbols
-
-    return str(chemical_symbols[int(number)])
 
 
 def _first(number: int, fits: Mapping[str, ReferenceFit]) -> float:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from equical.model import AnyConfig
 
-__all__ = ["Neighborhood"]
+__all__ = ["NeighborRules"]
 
 
 @dataclass(frozen=True)
-class Neighborhood:
+class NeighborRules:
     """Rules by which a graph is built.
 
     Attributes:

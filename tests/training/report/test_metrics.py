@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from equical.training.loop.metrics import Comparison, error_summary, errors_by_element, errors_by_group
+from equical.training.report.metrics import Comparison, error_summary, errors_by_element, errors_by_group
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equical.files import atomic_path
-from equical.training.loop.metrics import Comparison, error_summary
-from equical.training.loop.records import read_table
+from equical.training.report.metrics import Comparison, error_summary
+from equical.training.report.tables import read_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
