@@ -61,18 +61,6 @@ from examples.finetune import write_data
 write_data(Path('emt-copper.extxyz'), runs=20)
 \""""
 
-KEYS = """python -c "
-import yaml
-from equical.model import ModelConfig
-from equical.training.config import StageConfig
-
-print('model:')
-for name, key in ModelConfig.model_fields.items():
-    print(f'  {name + chr(58):<18} {yaml.safe_dump(key.default).split()[0]:<10} # {key.description}')
-print('training:')
-print(yaml.safe_dump(StageConfig().model_dump(mode='json'), sort_keys=False))
-\""""
-
 ADSORB = "equical adsorb O --bulk Pt --miller 1 1 1 --layers 4 --size 2x2 --output O-Pt111"
 
 
@@ -133,7 +121,7 @@ def cases() -> list[Case]:
             ],
             {"finetune/learning_curve.png": "finetune-curve.png"},
         ),
-        Case("keys", [KEYS]),
+        Case("keys", ["equical train --help-config"]),
         Case("bench", ["equical bench --sizes 32,108 --steps 5 --output bench"], {"bench/bench.png": "bench.png"}),
     ]
 

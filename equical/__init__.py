@@ -11,8 +11,13 @@ from equical.errors import InputError
 if TYPE_CHECKING:
     from equical.calculator import EquiCalc
     from equical.checkpoint import load_checkpoint, shipped_models
-    from equical.conversion import convert
+    from equical.conversion import ConversionResult, convert
     from equical.structures import read_structure, read_structures
+    from equical.training.check import check_data
+    from equical.training.evaluation import evaluate
+    from equical.training.finetune import finetune
+    from equical.training.result import DataCheck, EvaluationResult, TrainResult
+    from equical.training.run import train
     from equical.workflows.adsorption import AdsorptionResult, adsorption_energy
     from equical.workflows.check import CheckResult, check
     from equical.workflows.elastic import ElasticResult, elastic
@@ -26,17 +31,24 @@ __version__ = "0.1.0"
 _HOME = {
     "AdsorptionResult": "equical.workflows.adsorption",
     "CheckResult": "equical.workflows.check",
+    "ConversionResult": "equical.conversion",
+    "DataCheck": "equical.training.result",
     "ElasticResult": "equical.workflows.elastic",
     "EosResult": "equical.workflows.eos",
     "EquiCalc": "equical.calculator",
+    "EvaluationResult": "equical.training.result",
     "MDResult": "equical.workflows.md",
     "PhononResult": "equical.workflows.phonon",
     "RelaxResult": "equical.workflows.relax",
+    "TrainResult": "equical.training.result",
     "adsorption_energy": "equical.workflows.adsorption",
     "check": "equical.workflows.check",
+    "check_data": "equical.training.check",
     "convert": "equical.conversion",
     "elastic": "equical.workflows.elastic",
     "eos": "equical.workflows.eos",
+    "evaluate": "equical.training.evaluation",
+    "finetune": "equical.training.finetune",
     "load_checkpoint": "equical.checkpoint",
     "md": "equical.workflows.md",
     "phonon": "equical.workflows.phonon",
@@ -45,24 +57,32 @@ _HOME = {
     "relax": "equical.workflows.relax",
     "relax_many": "equical.workflows.relax",
     "shipped_models": "equical.checkpoint",
+    "train": "equical.training.run",
 }
 
 __all__ = [
     "AdsorptionResult",
     "CheckResult",
+    "ConversionResult",
+    "DataCheck",
     "ElasticResult",
     "EosResult",
     "EquiCalc",
+    "EvaluationResult",
     "InputError",
     "MDResult",
     "PhononResult",
     "RelaxResult",
+    "TrainResult",
     "__version__",
     "adsorption_energy",
     "check",
+    "check_data",
     "convert",
     "elastic",
     "eos",
+    "evaluate",
+    "finetune",
     "load_checkpoint",
     "md",
     "phonon",
@@ -71,6 +91,7 @@ __all__ = [
     "relax",
     "relax_many",
     "shipped_models",
+    "train",
 ]
 
 

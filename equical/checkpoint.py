@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Checkpoint:
 class CheckpointConfig(BaseModel):
     """What ``config.json`` holds, in this order."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     schema_version: int = Field(SCHEMA_VERSION, description="version of this layout")
     architecture: dict[str, Any] = Field(description="hyper-parameters of the network; `generation` names its class")
@@ -116,10 +117,11 @@ def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metada
         metadata: anything JSON can hold that tells how the model came to be.
 
     Raises:
-        InputError: the folder cannot be written to, or holds something other than a model.
+        InputError: the folder cannot be written to, or holds something other than a model, or weights are no numbers.
     """
     folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in potential.state_dict().items()}
+    _require_numbers(tensors, folder)
     weights = format_safetensors(tensors, metadata={"format": "pt"})
     config = _describe(potential, hashlib.sha256(weights).hexdigest(), dict(metadata))
     text = config.model_dump_json(indent=2) + "\n"  # NaN and infinities become null
@@ -183,6 +185,7 @@ def load_checkpoint(
     _fill(potential, tensors, folder / WEIGHTS_FILE)
     if sha256 != config.weights_sha256:
         raise InputError(f"{folder / WEIGHTS_FILE} is damaged, or not the file that {CONFIG_FILE} beside it describes.")
+    _require_numbers(tensors, folder / WEIGHTS_FILE)
     return Checkpoint(potential.to(device).eval(), config.metadata, folder.resolve().name, sha256, folder)
 
 
@@ -191,9 +194,9 @@ def _find(name_or_folder: str | os.PathLike[str]) -> Path:
     if name_or_folder in shipped:
         return shipped[str(name_or_folder)]
     folder = Path(name_or_folder)
-    if folder.is_dir():
+    if os.fspath(name_or_folder) and folder.is_dir():
         return folder
-    what = f"{folder} is a file" if folder.exists() else f"There is no model {str(name_or_folder)!r}"
+    what = f"{folder} is a file" if folder.is_file() else f"There is no model {str(name_or_folder)!r}"
     known = ", ".join(shipped) or "none in this installation"
     raise InputError(
         f"{what}; give the name of a shipped model ({known}) or a folder with {CONFIG_FILE} and {WEIGHTS_FILE}."
@@ -210,9 +213,10 @@ def _read(path: Path) -> bytes:
 
 
 def _read_config(path: Path) -> CheckpointConfig:
+    content = _read(path)
     try:
-        data = json.loads(_read(path))
-    except ValueError as error:  # not JSON, or not even text
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:  # not JSON, or not even text
         raise InputError(f"{path} is damaged, it is not valid JSON: {error}.") from error
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version is None:
@@ -242,6 +246,9 @@ def _build(config: CheckpointConfig, path: Path, dtype: torch.dtype) -> Potentia
         raise InputError(f"{path} describes no network: {_complaints(error, 'architecture')}.") from error
     except TypeError as error:
         raise InputError(f"{path} is not valid: scales: {error}.") from error
+    for name, value in vars(scales).items():
+        if not (isinstance(value, int | float) and isfinite(value)):
+            raise InputError(f"{path} is not valid: scales: {name} is no number.")
     elements = [atomic_numbers[symbol] for symbol in config.elements]
     references = {atomic_numbers[symbol]: energy for symbol, energy in config.reference_energies.items()}
     if max(elements + list(references)) >= architecture.max_elements:
@@ -274,6 +281,16 @@ def _fill(potential: Potential, tensors: Mapping[str, torch.Tensor], path: Path)
     if found:
         raise InputError(f"{path} does not fit the architecture in {CONFIG_FILE}; tensors {'; '.join(found)}.")
     potential.load_state_dict(dict(tensors))
+
+
+def _require_numbers(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Refuse weights that would make every prediction no number."""
+    wrong = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if wrong:
+        raise InputError(
+            f"weights of {path} are no numbers (NaN or infinite): {_some(wrong)}; the training that they come from "
+            "went astray, take an earlier model."
+        )
 
 
 def _some(names: list[str], most: int = 5) -> str:

@@ -17,7 +17,7 @@ def main(checkpoint: str, folder: str = "converted") -> None:
     # Nothing in the file is executed. The folder appears complete or not at all.
     conversion = equical.convert(checkpoint, folder, overwrite=True)
     print(f"{conversion.model}: {conversion.num_parameters:,} parameters, {len(conversion.elements)} elements")
-    for note in conversion.notes:
+    for note in conversion.warnings:
         print("note:", note)
 
     # Adsorption energies are relative to slab and gas; forces of a head are no gradient.

@@ -16,10 +16,11 @@ LAYERS = [  # each may import itself and what stands above it here
     {"graph", "structures"},
     {"model"},
     {"checkpoint"},
-    {"conversion", "inference", "training"},
+    {"inference"},
     {"calculator"},
     {"testing"},
     {"workflows"},
+    {"conversion", "training"},
     {"cli"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

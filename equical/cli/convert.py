@@ -56,7 +56,7 @@ def convert(
         overwrite=overwrite,
     )
     if not quiet:
-        click.echo(f"{found.model} ({found.layout} layout), {found.num_parameters:,} parameters -> {found.folder}")
+        click.echo(f"{found.model} ({found.layout} layout), {found.num_parameters:,} parameters -> {found.output}")
         click.echo(f"{found.energy_kind} energies, {len(found.elements)} elements")
-        for note in found.notes:
+        for note in found.warnings:
             click.echo(f"note: {note}")

@@ -1,19 +1,14 @@
-"""``equical data check``: what is wrong with labelled structures, before they are trained on."""
+"""``equical data check``: thin skin over :func:`equical.check_data`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from equical.cli.data_options import data_config, label_options
+from equical.cli.data_options import data_values, label_options
 from equical.cli.options import debug_option, finish
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from equical.training.data.dataset import Frame
 
 
 @click.group("data")
@@ -33,37 +28,17 @@ def check(files: tuple[Path, ...], valid: Path | None, model: str | None, output
 
     The exit code is 0 without errors, 2 with errors.
     """
-    from equical.files import write_json
-    from equical.training.audit import audit_data, audit_split
-    from equical.training.audit.model import audit_with_model
+    from equical.training.check import check_data
 
-    frames, findings = audit_data(data_config(list(files), labels))
-    if valid is not None:
-        held_out, more = audit_data(data_config([valid], labels))
-        findings += more + audit_split(frames, held_out)
-    if model is not None and frames:
-        findings += audit_with_model(frames, model)
-    click.echo(summary(frames))
-    for finding in findings:
-        click.echo(finding.line())
-    if not findings:
-        click.echo("nothing to complain about")
-    if output is not None:
-        write_json(output, {"structures": len(frames), "findings": [vars(finding) for finding in findings]})
-    finish(all(finding.severity != "error" for finding in findings))
-
-
-def summary(frames: Sequence[Frame]) -> str:
-    """What is there, in one line."""
-    from ase.data import chemical_symbols
-
-    if not frames:
-        return "no usable frame"
-    sizes = [len(frame.atoms) for frame in frames]
-    elements = ", ".join(chemical_symbols[z] for z in sorted({int(z) for f in frames for z in f.atoms.numbers}))
-    forces, stresses = (sum(getattr(f, name) is not None for f in frames) for name in ("forces", "stress"))
-    groups = len({frame.group for frame in frames})
-    return (
-        f"{len(frames)} frames of {min(sizes)}–{max(sizes)} atoms in {groups} groups; {elements}; "
-        f"energies in all, forces in {forces}, stress in {stresses}"
+    result = check_data(
+        data_values(files, **labels),
+        valid=None if valid is None else data_values([valid], **labels),
+        model=model,
+        output=output,
     )
+    click.echo(result.summary)
+    for finding in result.findings:
+        click.echo(finding.line())
+    if not result.findings:
+        click.echo("nothing to complain about")
+    finish(result.converged)

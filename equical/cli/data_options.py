@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from equical.cli.options import FORMAT_HELP, SPECIES_HELP
 
-if TYPE_CHECKING:
-    from equical.training.config import DataConfig
-
-__all__ = ["data_config", "data_values", "label_options", "labels_of"]
+__all__ = ["data_values", "label_options", "labels_of"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,7 +41,7 @@ def labels_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def data_values(
-    paths: list[Path],
+    paths: Sequence[Path],
     *,
     energy_key: str,
     forces_key: str,
@@ -53,8 +50,8 @@ def data_values(
     file_format: str | None,
     species: str | None,
 ) -> dict[str, Any]:
-    """The options as a ``data`` entry of a training configuration; keys left at their default stay out of it."""
-    values: dict[str, Any] = {"paths": [str(path) for path in paths], "energy_key": energy_key}
+    """The options as a data set of a training configuration; keys left at their default stay out of it."""
+    values: dict[str, Any] = {"paths": list(paths), "energy_key": energy_key}
     values |= {
         name: value
         for name, value in {"group_key": group_key, "format": file_format, "species": species}.items()
@@ -64,16 +61,3 @@ def data_values(
         if key != option:
             values[f"{option}_key"] = None if key.lower() == "none" else key
     return values
-
-
-def data_config(paths: list[Path], labels: Mapping[str, Any]) -> DataConfig:
-    """A checked data set of files with the options of :func:`label_options`."""
-    from pydantic import ValidationError
-
-    from equical.errors import InputError
-    from equical.training.config import DataConfig
-
-    try:
-        return DataConfig.model_validate(data_values(paths, **labels))
-    except ValidationError as error:
-        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error

@@ -1,4 +1,4 @@
-"""``equical eval``: errors of a model on labelled structures."""
+"""``equical eval``: thin skin over :func:`equical.evaluate`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from equical.cli.data_options import data_config, label_options
-from equical.cli.options import calculator_options, finish, make_calculator, output_options
+from equical.cli.data_options import data_values, label_options
+from equical.cli.notices import warnings_as_lines
+from equical.cli.options import calculator_options, finish, output_options
 
 if TYPE_CHECKING:
-    from equical.training.evaluation import EvaluationResult
+    from equical.training.result import EvaluationResult
 
 
 @click.command("eval")
@@ -35,47 +36,23 @@ def evaluate(
 
     Prints MAE and RMSE of energies per atom, forces and stresses; writes result.json and parity.png.
     """
-    from equical.files import write_json
-    from equical.training.data.dataset import read_frames
-    from equical.training.evaluation import evaluate_model
-    from equical.training.report.plots import plot_parity
-    from equical.workflows.common.output import open_output
-    from equical.workflows.common.provenance import provenance
+    from equical.training.evaluation import evaluate as run
 
-    calculator = make_calculator(model, device, dtype)
-    config = data_config(list(data), labels)
-    frames = read_frames(config)
-    folder = open_output(output, "eval", config.label, ["parity.png"], overwrite=overwrite)
-    potential = calculator.checkpoint.potential
-    where = potential.reference_energies.device
-    result = evaluate_model(potential, frames, config, shift_references=shift_references, device=where)
-    plot_parity(result.comparison, folder / "parity.png")
-    write_json(folder / "result.json", {"converged": True, **_table(result, data), **provenance(calculator)})
+    with warnings_as_lines(quiet):
+        result = run(
+            model,
+            data_values(data, **labels),
+            shift_references=shift_references,
+            device=device,
+            dtype=dtype,
+            output=output or Path(f"eval-{data[0].name.split('.')[0]}"),
+            overwrite=overwrite,
+        )
     if not quiet:
         for line in _lines(result):
             click.echo(line)
-        click.echo(f"written to {folder}")
-    finish(True)
-
-
-def _table(result: EvaluationResult, data: tuple[Path, ...]) -> dict[str, Any]:
-    from equical.training.report.metrics import UNITS
-
-    shift = None
-    if result.shift is not None:
-        from ase.data import chemical_symbols
-
-        shift = {chemical_symbols[z]: energy for z, energy in result.shift.energies.items()}
-    return {
-        "data": [path.name for path in data],
-        "structures": result.structures,
-        "atoms": result.atoms,
-        "errors": result.errors,
-        "by_group": result.by_group,
-        "by_element": result.by_element,
-        "reference_shift_eV": shift,
-        "units": UNITS,
-    }
+        click.echo(f"written to {result.output}")
+    finish(result.converged)
 
 
 def _lines(result: EvaluationResult) -> list[str]:

@@ -8,6 +8,7 @@
 The package is not called ``convert`` because that is the name of its function, :func:`equical.convert`.
 """
 
-from equical.conversion.convert import Conversion, convert
+from equical.conversion.convert import convert
+from equical.conversion.result import ConversionResult
 
-__all__ = ["Conversion", "convert"]
+__all__ = ["ConversionResult", "convert"]

@@ -2,10 +2,10 @@
 
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,41 +21,16 @@ from equical.conversion.references import (
     saved_references,
     trained_elements,
 )
+from equical.conversion.result import ConversionResult
 from equical.conversion.units import normalizers, physical_scales
 from equical.conversion.v2 import in_model_references, v2_config, v2_weights
 from equical.conversion.v3 import v3_config, v3_weights
 from equical.errors import InputError
 from equical.files import atomic_folder, file_sha256
 from equical.model import AnyConfig, EquiformerV2Config, Potential, Scales
+from equical.model.potential import EnergyKind
 
-__all__ = ["Conversion", "convert"]
-
-EnergyKind = Literal["total", "adsorption"]
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """What was converted.
-
-    Attributes:
-        folder: the model folder, for :class:`equical.EquiCalc`.
-        model: name of the model class in the file.
-        layout: how the file was laid out.
-        num_parameters: trained numbers of the network.
-        elements: atomic numbers that the model covers.
-        energy_kind: total energies, or adsorption energies relative to clean slab and gas.
-        conservative: whether forces are the gradient of the energy.
-        notes: what a user should know, one sentence each.
-    """
-
-    folder: Path
-    model: str
-    layout: str
-    num_parameters: int
-    elements: tuple[int, ...]
-    energy_kind: EnergyKind
-    conservative: bool
-    notes: tuple[str, ...]
+__all__ = ["convert"]
 
 
 def convert(
@@ -67,7 +42,7 @@ def convert(
     elements: Iterable[int | str] | None = None,
     references: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-) -> Conversion:
+) -> ConversionResult:
     """Convert a published EquiformerV2 or EquiformerV3 checkpoint to a model folder.
 
     No code from the file is executed. The folder appears complete or not at all.
@@ -84,9 +59,13 @@ def convert(
             some that are not in the checkpoint: JSON ``{symbol: eV}``, or npz with ``coeff`` by atomic number.
         overwrite: replace a model that is already there.
 
+    Returns:
+        What was converted; its ``warnings`` are what to know before trusting the numbers, and are kept in the model.
+
     Raises:
         InputError: the file is no such checkpoint or does not fit itself; one sentence says why.
     """
+    began = time.perf_counter()
     path, folder = Path(checkpoint), Path(output)
     _check_output(folder, overwrite)
     published = parse_layout(read_checkpoint(path), path)
@@ -99,15 +78,17 @@ def convert(
     if averages is not None and not ema:
         notes.append("The file also holds a moving average of the weights, which often predicts better; see --ema.")
     _write(folder, potential, published, notes, "moving average" if ema else "as saved")
-    return Conversion(
-        folder=folder,
+    return ConversionResult(
         model=published.model,
         layout=published.layout,
         num_parameters=sum(parameter.numel() for parameter in potential.network.parameters()),
         elements=potential.elements,
         energy_kind=potential.energy_kind,
         conservative=potential.config.conservative,
-        notes=tuple(notes),
+        converged=True,
+        warnings=tuple(notes),
+        wall_time=time.perf_counter() - began,
+        output=folder,
     )
 
 

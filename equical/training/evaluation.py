@@ -2,49 +2,83 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from os import PathLike
 
 import numpy as np
 import torch
 
 from equical.errors import InputError
 from equical.model import Potential
-from equical.training.config import DataConfig
-from equical.training.data.dataset import Frame, Sample, make_samples
+from equical.training.config import DataConfig, DataSource, resolve_data
+from equical.training.data.dataset import Frame, Sample, make_samples, read_frames
 from equical.training.data.elements import symbols
 from equical.training.data.neighbor_rules import NeighborRules
-from equical.training.data.references import ReferenceFit, fit_references
+from equical.training.data.references import fit_references
 from equical.training.loop.evaluate import evaluate_samples
 from equical.training.loop.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
 from equical.training.report.metrics import Comparison, error_summary, errors_by_element, errors_by_group
+from equical.training.report.plots import plot_parity
+from equical.training.result import EvaluationResult
+from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.notes import noted_warnings, warn
 
-__all__ = ["EvaluationResult", "evaluate_model"]
+__all__ = ["evaluate", "evaluate_model"]
+
+SHOWN = 5
+"""Structures without a number that a warning names."""
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
-    """Errors of a model on a data set.
+def evaluate(
+    model: str | PathLike[str],
+    data: DataSource,
+    *,
+    shift_references: bool = False,
+    device: str = "auto",
+    dtype: str = "float32",
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> EvaluationResult:
+    """Compare what a model predicts with labelled structures.
 
-    Attributes:
-        errors: MAE and RMSE of energy per atom, forces and stress, and the mean cosine between forces; units are in the
-            names.
-        by_group: the same for each group (trajectory) of more than one structure, or each data set without groups.
-        by_element: errors of forces on each element.
-        structures: how many.
-        atoms: how many, in all structures.
-        shift: eV for each atomic number added to the model's energies to bring it onto the data's zero; None if not
-            asked for.
-        comparison: labels and predictions.
+    Args:
+        model: name or folder of a model.
+        data: files with labelled structures, or a :class:`.DataConfig` (or the same as a dictionary) that also says
+            where the labels stand; with its ``group_key`` there are errors for each trajectory.
+        shift_references: fit the difference of the zeros of energy by element, and take it out.
+        device: ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda[:N]"``.
+        dtype: precision, ``"float32"`` or ``"float64"``.
+        output: folder for ``result.json`` and ``parity.png``.
+        overwrite: accept a folder with earlier results. They are removed once the data have been evaluated.
+
+    Returns:
+        Errors in all, by group and by element.
+
+    Raises:
+        InputError: there is no such model, it does not cover the elements, or the data are not usable.
     """
+    from equical.calculator import EquiCalc
 
-    errors: dict[str, float]
-    by_group: dict[str, dict[str, float]]
-    by_element: dict[str, dict[str, float]]
-    structures: int
-    atoms: int
-    shift: ReferenceFit | None
-    comparison: Comparison
+    began = time.perf_counter()
+    with RunFolder(output, ["parity.png"], overwrite=overwrite) as folder, noted_warnings() as noted:
+        calculator = EquiCalc(model, device=device, dtype=dtype)
+        potential = calculator.checkpoint.potential
+        config = resolve_data(data)
+        result = evaluate_model(
+            potential,
+            read_frames(config),
+            config,
+            shift_references=shift_references,
+            device=potential.reference_energies.device,
+        )
+        folder.accept()
+        result = replace(result, warnings=tuple(noted), wall_time=time.perf_counter() - began, output=folder.path)
+        if folder:
+            plot_parity(result.comparison, folder / "parity.png")
+            folder.finish(result, calculator)
+    return result
 
 
 def evaluate_model(
@@ -57,7 +91,7 @@ def evaluate_model(
     max_atoms: int = 1000,
     max_edges: int = 60000,
 ) -> EvaluationResult:
-    """Compare predictions with labels.
+    """:func:`evaluate` for a potential and frames that were read.
 
     Args:
         potential: the model.
@@ -87,19 +121,36 @@ def evaluate_model(
         skip_fixed=False,
     )
     comparison, fit = evaluation.comparison, None
-    if shift_references:
+    sound = _all_numbers(comparison, frames)
+    if shift_references and sound:
         fit = fit_references([f.atoms.numbers for f in frames], comparison.energy_label - comparison.energy)
         shift = [sum(fit.energies[int(z)] for z in frame.atoms.numbers) for frame in frames]
         comparison = replace(comparison, energy=comparison.energy + np.array(shift))
     return EvaluationResult(
+        data=tuple(path.name for path in config.paths),
+        structures=len(frames),
+        atoms=int(comparison.atoms.sum()),
         errors=error_summary(comparison),
         by_group=errors_by_group(comparison),
         by_element=errors_by_element(comparison),
-        structures=len(frames),
-        atoms=int(comparison.atoms.sum()),
         shift=fit,
         comparison=comparison,
+        converged=sound,
     )
+
+
+def _all_numbers(comparison: Comparison, frames: Sequence[Frame]) -> bool:
+    """Whether every prediction is a finite number; warn of those that are not."""
+    owner = np.repeat(np.arange(len(frames)), comparison.atoms)
+    wrong = {*np.flatnonzero(~np.isfinite(comparison.energy)), *owner[~np.isfinite(comparison.forces).all(axis=1)]}
+    if wrong:
+        named = ", ".join(frames[index].origin for index in sorted(wrong)[:SHOWN])
+        more = ", …" if len(wrong) > SHOWN else ""
+        warn(f"the model predicts no number for {len(wrong)} of {len(frames)} structures: {named}{more}")
+    elif not np.isfinite(comparison.stress).all():
+        warn("the model predicts stresses that are no numbers")
+        return False
+    return not wrong
 
 
 def _trajectory(sample: Sample, config: DataConfig) -> str:

@@ -74,10 +74,10 @@ def test_conversion_is_described(tmp_path, name):
     metadata = load_checkpoint(tmp_path / "model").metadata
     assert metadata["source"]["model"] == found.model
     assert metadata["training"]["epoch"] == 1
-    assert metadata["notes"] == list(found.notes)
+    assert metadata["notes"] == list(found.warnings)
     card = (tmp_path / "model" / "README.md").read_text()
     assert f"{found.num_parameters:,}" in card
-    for note in found.notes:
+    for note in found.warnings:
         assert note in card
 
 
@@ -177,7 +177,7 @@ def test_moving_average(tmp_path):
     content["state_dict"]["module.module.energy_lin_ref"] = torch.zeros(90)  # has no gradient, so no average
     content["ema"] = {"decay": 0.999, "shadow_params": [2 * content["state_dict"][name] for name in names]}
     plain = convert_content(content, tmp_path)
-    assert any("--ema" in note for note in plain.notes)
+    assert any("--ema" in note for note in plain.warnings)
     raw = load_file(tmp_path / "model" / "model.safetensors")
     convert_content(content, tmp_path, ema=True, overwrite=True)
     averaged = load_file(tmp_path / "model" / "model.safetensors")
@@ -268,13 +268,13 @@ def test_options_without_meaning_do_not_matter(tmp_path):
     content = checkpoint("v3_grad")
     content["config"]["model"] |= {"use_gate_force_head": False, "attn_activation": "sep-merge_gates2_swiglu_mem"}
     found = convert_content(content, tmp_path)
-    assert not any("ignored" in note for note in found.notes)
+    assert not any("ignored" in note for note in found.warnings)
 
 
 def test_unknown_options_are_reported(tmp_path):
     content = checkpoint("v3_grad")
     content["config"]["model"]["secret_sauce"] = 3
-    assert any("secret_sauce = 3" in note for note in convert_content(content, tmp_path).notes)
+    assert any("secret_sauce = 3" in note for note in convert_content(content, tmp_path).warnings)
 
 
 def test_published_grids_are_kept_where_they_do_not_resolve_products(tmp_path):

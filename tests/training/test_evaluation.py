@@ -1,6 +1,11 @@
+import json
+
 import numpy as np
 import pytest
+import torch
+from ase.io import write
 
+import equical
 from equical import EquiCalc, InputError, load_checkpoint
 from equical.training.data.dataset import read_frames
 from equical.training.evaluation import evaluate_model
@@ -56,3 +61,40 @@ def test_elements_that_are_not_covered(config, tiny_model):
     frames[0].atoms.symbols[0] = "Au"
     with pytest.raises(InputError, match="the model does not cover Au; it covers H, C"):
         evaluate_model(load_checkpoint(tiny_model).potential, frames, config)
+
+
+def test_the_function_evaluates_files(config, tiny_model, tmp_path):
+    result = equical.evaluate(tiny_model, config, device="cpu", output=tmp_path / "out")
+    assert result.converged and result.warnings == () and result.data == ("copper.extxyz",)
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written["errors"] == result.errors
+    assert written["units"].keys() >= result.errors.keys()
+    again = equical.evaluate(tiny_model, config.paths[0], device="cpu")
+    assert again.errors == result.errors and again.output is None
+
+
+def test_earlier_results_stay_until_the_data_are_accepted(config, tiny_model, tmp_path):
+    out = tmp_path / "out"
+    equical.evaluate(tiny_model, config, device="cpu", output=out)
+    kept = {path.name: path.read_bytes() for path in out.iterdir()}
+    images = copper(2)
+    images[0].symbols[0] = "Au"
+    write(tmp_path / "gold.extxyz", images)
+    for path in (tmp_path / "missing.xyz", tmp_path / "gold.extxyz"):
+        with pytest.raises(InputError):
+            equical.evaluate(tiny_model, path, device="cpu", output=out, overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(InputError, match="no data file"):
+        equical.evaluate(tiny_model, tmp_path / "missing.xyz", output=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_predictions_that_are_no_numbers_do_not_count_as_success(config, tiny_model):
+    potential = load_checkpoint(tiny_model).potential
+    with torch.no_grad():
+        next(potential.network.energy_head.parameters()).fill_(float("nan"))
+    frames = read_frames(config)
+    with pytest.warns(UserWarning, match=r"no number for 5 of 5 structures: .*copper.extxyz, frame 0"):
+        result = evaluate_model(potential, frames, config)
+    assert not result.converged

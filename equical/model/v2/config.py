@@ -4,6 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from equical.model.sizes import Cutoff, Grid, Layers, Radials, Rows, Width
+
 __all__ = ["EquiformerV2Config"]
 
 
@@ -13,32 +15,32 @@ class EquiformerV2Config(BaseModel):
     The defaults are those common to all published checkpoints.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     generation: Literal["v2"] = Field("v2", description="which network this configures")
-    cutoff: PositiveFloat = Field(12.0, description="neighbours within this distance may interact (Å)")
+    cutoff: Cutoff = Field(12.0, description="neighbours within this distance may interact (Å)")
     max_neighbors: PositiveInt = Field(20, description="of them, only the nearest ones of an atom do")
     strict_neighbors: bool = Field(True, description="cut at exactly max_neighbors, or keep those as near as the last")
-    max_elements: PositiveInt = Field(90, description="rows of the element tables: the largest atomic number plus one")
-    num_layers: PositiveInt = Field(8, description="transformer blocks")
-    channels: PositiveInt = Field(128, description="channels of each coefficient on atoms")
+    max_elements: Rows = Field(90, description="rows of the element tables: the largest atomic number plus one")
+    num_layers: Layers = Field(8, description="transformer blocks")
+    channels: Width = Field(128, description="channels of each coefficient on atoms")
     lmax: int = Field(4, ge=1, le=8, description="highest degree of the features")
     mmax: int = Field(2, ge=1, le=8, description="highest order kept on edges")
-    attention_hidden: PositiveInt = Field(64, description="channels inside the attention, between its two convolutions")
-    num_heads: PositiveInt = Field(8, description="attention heads")
-    alpha_channels: PositiveInt = Field(64, description="channels of one head that the attention weight is made from")
-    value_channels: PositiveInt = Field(16, description="channels of one head that are summed")
-    ffn_hidden: PositiveInt = Field(128, description="channels inside the feed-forward and the energy head")
-    edge_channels: PositiveInt = Field(128, description="width of the radial networks and of their element tables")
-    num_radial: int = Field(600, ge=2, description="Gaussians between zero and the cutoff")
-    edge_grid: tuple[int, int] = Field((18, 18), description="(polar, azimuthal) points of the activation on edges")
-    node_grid: tuple[int, int] = Field((18, 18), description="(polar, azimuthal) points of the feed-forward on atoms")
+    attention_hidden: Width = Field(64, description="channels inside the attention, between its two convolutions")
+    num_heads: Width = Field(8, description="attention heads")
+    alpha_channels: Width = Field(64, description="channels of one head that the attention weight is made from")
+    value_channels: Width = Field(16, description="channels of one head that are summed")
+    ffn_hidden: Width = Field(128, description="channels inside the feed-forward and the energy head")
+    edge_channels: Width = Field(128, description="width of the radial networks and of their element tables")
+    num_radial: Radials = Field(600, description="Gaussians between zero and the cutoff")
+    edge_grid: Grid = Field((18, 18), description="(polar, azimuthal) points of the activation on edges")
+    node_grid: Grid = Field((18, 18), description="(polar, azimuthal) points of the feed-forward on atoms")
     avg_degree: PositiveFloat = Field(23.395238876342773, description="scales the embedding of edges")
     avg_num_nodes: PositiveFloat = Field(77.81317, description="the sum over atoms is divided by this")
     stress: Literal["none", "receiver", "both"] = Field(
         "none", description="no stress head, or one that reads the receiver of an edge, or sender and receiver"
     )
-    stress_layers: PositiveInt = Field(2, description="linear layers after the mean over edges in the stress head")
+    stress_layers: Layers = Field(2, description="linear layers after the mean over edges in the stress head")
     denoising: bool = Field(False, description="force encoding and noise head of DeNS training (arXiv 2403.09549)")
 
     @model_validator(mode="after")

@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from equical.model.sizes import Cutoff, Grid, Layers, Radials, Rows, Width
+
 __all__ = ["ModelConfig", "cap_bites"]
 
 DENSEST_SOLID = 0.25
@@ -17,27 +19,27 @@ class ModelConfig(BaseModel):
     The defaults describe a small conservative model that is quick on a CPU.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     generation: Literal["v3"] = Field("v3", description="which network this configures")
-    cutoff: PositiveFloat = Field(5.0, description="neighbours within this distance interact (Å)")
+    cutoff: Cutoff = Field(5.0, description="neighbours within this distance interact (Å)")
     max_neighbors: PositiveInt | None = Field(
         None, description="only the nearest ones of an atom interact, as in published models; none: all of them"
     )
     strict_neighbors: bool = Field(True, description="cut at exactly max_neighbors, or keep those as near as the last")
-    max_elements: PositiveInt = Field(100, description="rows of the element tables: the largest atomic number plus one")
-    num_layers: PositiveInt = Field(2, description="transformer blocks")
-    channels: PositiveInt = Field(32, description="channels of each coefficient on atoms")
+    max_elements: Rows = Field(100, description="rows of the element tables: the largest atomic number plus one")
+    num_layers: Layers = Field(2, description="transformer blocks")
+    channels: Width = Field(32, description="channels of each coefficient on atoms")
     lmax: int = Field(2, ge=1, le=8, description="highest degree of the features")
     mmax: int = Field(2, ge=1, le=8, description="highest order kept on edges")
-    attention_hidden: PositiveInt = Field(16, description="channels inside the attention, between its two convolutions")
-    num_heads: PositiveInt = Field(4, description="attention heads")
-    alpha_channels: PositiveInt = Field(16, description="channels of one head that the attention weight is made from")
-    value_channels: PositiveInt = Field(8, description="channels of one head that are summed")
-    ffn_hidden: PositiveInt = Field(64, description="channels inside the feed-forward and the heads")
-    edge_channels: PositiveInt = Field(32, description="width of the radial networks and of their element tables")
-    num_radial: int = Field(10, ge=2, description="Gaussians between zero and the cutoff")
-    message_channels: PositiveInt | None = Field(
+    attention_hidden: Width = Field(16, description="channels inside the attention, between its two convolutions")
+    num_heads: Width = Field(4, description="attention heads")
+    alpha_channels: Width = Field(16, description="channels of one head that the attention weight is made from")
+    value_channels: Width = Field(8, description="channels of one head that are summed")
+    ffn_hidden: Width = Field(64, description="channels inside the feed-forward and the heads")
+    edge_channels: Width = Field(32, description="width of the radial networks and of their element tables")
+    num_radial: Radials = Field(10, description="Gaussians between zero and the cutoff")
+    message_channels: Width | None = Field(
         None, description="channels that atoms send along edges, after a linear map; none: all of them, as published"
     )
     merge: Literal["concat", "add"] = Field(
@@ -49,8 +51,8 @@ class ModelConfig(BaseModel):
     edge_activation: Literal["swiglu_s2", "gate"] = Field(
         "swiglu_s2", description="non-linearity inside the attention: product on the sphere, or gates"
     )
-    edge_grid: tuple[int, int] | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
-    node_grid: tuple[int, int] | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
+    edge_grid: Grid | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
+    node_grid: Grid | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
     envelope: bool = Field(True, description="smooth cutoff in the softmax and on messages")
     attention_eps: PositiveFloat = Field(1e-16, description="added to the denominator of the softmax")
     avg_degree: PositiveFloat = Field(40.0, description="typical number of neighbours; scales the embedding of edges")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ class Predictions:
     composition: Sequence[str]
 
 
-def audit_with_model(frames: Sequence[Frame], model: str) -> list[Finding]:
+def audit_with_model(frames: Sequence[Frame], model: str | PathLike[str]) -> list[Finding]:
     """Units and signs by comparison with what a model predicts for some of the frames.
 
     Args:

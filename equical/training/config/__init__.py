@@ -1,5 +1,6 @@
 """What a training run is told, checked at the door: ``sections`` are the blocks of the file, ``run`` is the whole."""
 
+from equical.training.config.resolve import ConfigSource, DataSource, resolve_config, resolve_data
 from equical.training.config.run import StageConfig, TrainConfig, described, load_config, parse_config
 from equical.training.config.sections import (
     BatchConfig,
@@ -15,7 +16,9 @@ from equical.training.config.sections import (
 
 __all__ = [
     "BatchConfig",
+    "ConfigSource",
     "DataConfig",
+    "DataSource",
     "DenoisingConfig",
     "LimitsConfig",
     "LossConfig",
@@ -28,4 +31,6 @@ __all__ = [
     "described",
     "load_config",
     "parse_config",
+    "resolve_config",
+    "resolve_data",
 ]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from equical.errors import InputError
 from equical.model import ModelConfig
 from equical.model.potential import EnergyKind
+from equical.training.config.complaint import complaint, unknown_key
 from equical.training.config.sections import (
     BatchConfig,
     DataConfig,
@@ -23,92 +25,88 @@ from equical.training.config.sections import (
     ScheduleConfig,
     Section,
     ValidationConfig,
-    unknown_key,
 )
+from equical.training.config.yaml_file import read_yaml
 
-__all__ = [
-    "BatchConfig",
-    "DataConfig",
-    "DenoisingConfig",
-    "LimitsConfig",
-    "LossConfig",
-    "OptimizerConfig",
-    "OutputConfig",
-    "ScheduleConfig",
-    "StageConfig",
-    "TrainConfig",
-    "ValidationConfig",
-    "described",
-    "load_config",
-    "parse_config",
-]
+__all__ = ["StageConfig", "TrainConfig", "described", "load_config", "parse_config"]
 
 
 class StageConfig(Section):
-    """One stretch of training.
+    """One stretch of training."""
 
-    Attributes:
-        name: for reports.
-        model: changes of the model's heads, ``forces: direct`` or ``forces: gradient``.
-        loss: its terms and their weights.
-        denoising: DeNS, off by default.
-        optimizer: learning rate, averages of the weights, parts that stay as they are.
-        schedule: of the learning rate.
-        batch: size of a step.
-        limits: when the stage ends.
-        checkpoint_activations: compute activations again in the backward pass instead of keeping them: half the
-            memory or less for about a third more time.
-    """
-
-    name: str = "train"
-    model: dict[str, Any] = Field(default_factory=dict)
-    loss: LossConfig = LossConfig()
-    denoising: DenoisingConfig = DenoisingConfig()
-    optimizer: OptimizerConfig = OptimizerConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
-    batch: BatchConfig = BatchConfig()
-    limits: LimitsConfig = LimitsConfig(max_epochs=100)
-    checkpoint_activations: bool = False
+    name: str = Field("train", description="how reports call the stage")
+    model: dict[str, Any] = Field(
+        default_factory=dict, description="changes of the model's heads, `forces: direct` or `forces: gradient`"
+    )
+    loss: LossConfig = Field(LossConfig(), description="weighted sum of terms, each a mean over what has the label")
+    denoising: DenoisingConfig = Field(
+        DenoisingConfig(), description="DeNS: denoising of structures out of equilibrium (arXiv 2403.09549)"
+    )
+    optimizer: OptimizerConfig = Field(
+        OptimizerConfig(), description="AdamW: learning rate, averages of the weights, parts that stay as they are"
+    )
+    schedule: ScheduleConfig = Field(
+        ScheduleConfig(), description="the learning rate in the course of a stage: warm-up, then a cosine or constant"
+    )
+    batch: BatchConfig = Field(
+        BatchConfig(), description="how many structures make a step: as many as both limits allow"
+    )
+    limits: LimitsConfig = Field(
+        LimitsConfig(max_epochs=100),
+        description="when a stage ends: at the first limit that is met, which also ends the cosine",
+    )
+    checkpoint_activations: bool = Field(
+        False,
+        description=(
+            "compute activations again in the backward pass instead of keeping them: half the memory or less for "
+            "about a third more time"
+        ),
+    )
 
 
 class TrainConfig(Section):
-    """One training run.
+    """One training run."""
 
-    Attributes:
-        model: architecture of a new model; leave out with ``start_from``.
-        start_from: name or folder of a model to continue from.
-        data: training sets.
-        validation: held-out data.
-        training: settings of every stage.
-        stages: what each stage does differently from ``training``; without any there is one stage.
-        reference_energies: energies of single atoms in eV by symbol, instead of a least-squares fit.
-        ridge: strength of the pull towards a common energy per atom in that fit, relative to one structure.
-        seed: of weights, split and order.
-        refit_references: with ``start_from``, shift the model's reference energies onto the data's zero first.
-        new_elements: with ``start_from``, accept elements that the model was not trained for.
-        energy_kind: what the energies in the data are, total energies or adsorption energies relative to clean slab and
-            gas; that of the model in ``start_from`` if absent, total for a new one.
-        dtype: precision of weights and arithmetic; ``bfloat16`` keeps float32 weights and multiplies in bfloat16.
-        threads: CPU threads; torch's choice if absent.
-        output: folder, and how often to write.
-    """
-
-    model: ModelConfig | None = None
-    start_from: str | None = None
-    data: list[DataConfig] = Field(min_length=1)
-    validation: ValidationConfig = ValidationConfig()
-    training: StageConfig = StageConfig()
-    stages: list[dict[str, Any]] = Field(default_factory=list)
-    reference_energies: dict[str, float] | None = None
-    ridge: float = Field(default=0.0, ge=0)
-    seed: int = Field(default=0, ge=0)
-    refit_references: bool = True
-    new_elements: bool = False
-    energy_kind: EnergyKind | None = None
-    dtype: Literal["float32", "float64", "bfloat16"] = "float32"
-    device: str = "auto"
-    threads: int | None = Field(default=None, ge=1)
-    output: OutputConfig = OutputConfig()
+    model: ModelConfig | None = Field(None, description="architecture of a new model; leave out with `start_from`")
+    start_from: str | None = Field(None, description="name or folder of a model to continue from")
+    data: list[DataConfig] = Field(min_length=1, description="data sets to learn from; several train together")
+    validation: ValidationConfig = Field(
+        ValidationConfig(), description="what is held out, and how often it is looked at"
+    )
+    training: StageConfig = Field(StageConfig(), description="settings of every stage")
+    stages: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="what each stage does differently from `training`; without any there is one stage",
+    )
+    reference_energies: dict[str, float] | None = Field(
+        None, description="energies of single atoms in eV by symbol, instead of a least-squares fit"
+    )
+    ridge: float = Field(
+        0.0,
+        ge=0,
+        description="strength of the pull towards a common energy per atom in that fit, relative to one structure",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of weights, split, order and noise")
+    refit_references: bool = Field(
+        True, description="with `start_from`, shift the model's reference energies onto the data's zero first"
+    )
+    new_elements: bool = Field(
+        False, description="with `start_from`, accept elements that the model was not trained for"
+    )
+    energy_kind: EnergyKind | None = Field(
+        None,
+        description=(
+            "what the energies in the data are, total energies or adsorption energies relative to clean slab and "
+            "gas; that of the model in `start_from` if absent, total for a new one"
+        ),
+    )
+    dtype: Literal["float32", "float64", "bfloat16"] = Field(
+        "float32",
+        description="precision of weights and arithmetic; `bfloat16` keeps float32 weights and multiplies in bfloat16",
+    )
+    device: str = Field("auto", description="`auto` (a GPU where there is one), `cpu` or `cuda[:N]`")
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; torch's choice if absent")
+    output: OutputConfig = Field(OutputConfig(), description="where and how often things are written")
 
     @field_validator("stages", mode="after")
     @classmethod
@@ -147,7 +145,7 @@ class TrainConfig(Section):
         ]
 
 
-def load_config(path: str | Path) -> TrainConfig:
+def load_config(path: str | PathLike[str]) -> TrainConfig:
     """Read and check a training YAML; relative paths in it start at its own folder.
 
     Raises:
@@ -156,16 +154,13 @@ def load_config(path: str | Path) -> TrainConfig:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no training configuration at {path}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not readable as YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise InputError(f"{path} must hold `key: value` lines; the keys are {', '.join(TrainConfig.model_fields)}")
     return parse_config(values, folder=path.parent, name=str(path))
 
 
-def parse_config(values: dict[str, Any], folder: Path = Path(), name: str = "configuration") -> TrainConfig:
+def parse_config(values: Mapping[str, Any], folder: Path = Path(), name: str = "configuration") -> TrainConfig:
     """Check a configuration given as nested dicts; relative paths start at ``folder``."""
     try:
         config = TrainConfig.model_validate(values)
@@ -173,7 +168,7 @@ def parse_config(values: dict[str, Any], folder: Path = Path(), name: str = "con
             if config.model is not None:
                 ModelConfig.model_validate({**config.model.model_dump(), **stage.model})
     except ValidationError as error:
-        raise InputError(f"{name}: {_complaint(error)}") from error
+        raise InputError(f"{name}: {complaint(error)}") from error
     return _with_absolute_paths(config, folder)
 
 
@@ -205,17 +200,6 @@ def _with_absolute_paths(config: TrainConfig, folder: Path) -> TrainConfig:
         "start_from": start_from,
     }
     return config.model_copy(update=changes)
-
-
-def _complaint(error: ValidationError) -> str:
-    """The first thing wrong, with its place."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":  # keys of the model, which are checked there
-        where = ".".join(str(part) for part in first["loc"][:-1]) or "model"
-        message = unknown_key(str(first["loc"][-1]), list(ModelConfig.model_fields))
-    return f"{where}: {message}" if where else message
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

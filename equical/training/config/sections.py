@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from equical.training.config.complaint import unknown_key
 
 __all__ = [
     "BatchConfig",
@@ -19,18 +20,17 @@ __all__ = [
     "ScheduleConfig",
     "Section",
     "ValidationConfig",
-    "unknown_key",
 ]
 
 
 class Section(BaseModel):
     """One block of the YAML file. Unknown keys are an error that names the nearest known key."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _refuseunknown_keys(cls, values: Any) -> Any:
+    def _refuse_unknown_keys(cls, values: Any) -> Any:
         if isinstance(values, dict):
             for key in values:
                 if key not in cls.model_fields:
@@ -39,50 +39,76 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    """One data set: files with one kind of labels, from one level of theory.
+    """One data set: files with one kind of labels, from one level of theory."""
 
-    Attributes:
-        paths: files that ASE reads (extxyz, also gzipped; ASE db); relative paths start at the YAML file.
-        format: ASE's name of their format; told by names and contents if absent.
-        species: elements of types 1, 2 … in files that have numbers of types for elements, ``[Cu, Ni]``; or of labels,
-            ``{OW: O, HW: H}``.
-        name: how reports call the data set; the first file's stem if absent.
-        energy_key: where the total energy (eV) stands: calculator results, ``atoms.info``.
-        forces_key: where the forces (eV/Å) stand: calculator results, ``atoms.arrays``; ``null``: no forces. Frames
-            without are accepted where others have them.
-        stress_key: where the stress (eV/Å³, ASE sign, 6 Voigt numbers or 3×3) stands; ``null``: no stress. Frames
-            without are accepted where others have it, and with the default always.
-        fixed_key: per-atom array, non-zero for atoms that were held fixed; ASE's FixAtoms counts too.
-        group_key: ``atoms.info`` key of the trajectory a frame comes from. A group is never split between training
-            and validation.
-        block: break groups into runs of this many consecutive frames; without ``group_key`` 10 by default.
-        max_force: leave out frames with a longer force (eV/Å), such as those of a calculation that went astray.
-        weight: factor on this data set's contribution to the loss of a batch.
-        repeat: how often each of its training structures is seen in one epoch.
-        references: ``shared``: one set of reference energies with the other shared sets; ``own``: this set has its own
-            zero of energy (another code or pseudopotential), and is shifted onto the model's; ``base``: its zero is
-            that of the model in ``start_from``, which it was trained on.
-        split: false keeps all frames for training where others are split.
-        denoise: false keeps these frames out of DeNS (frames of molecular dynamics, for instance). A single frame
-            opts out with ``denoise=False`` in its ``atoms.info``.
-    """
-
-    paths: list[Path] = Field(min_length=1)
-    format: str | None = None
-    species: str | list[str] | dict[str | int, str] | None = None
-    name: str = ""
-    energy_key: str = "energy"
-    forces_key: str | None = "forces"
-    stress_key: str | None = "stress"
-    fixed_key: str = "fixed"
-    group_key: str | None = None
-    block: int | None = Field(default=None, ge=1)
-    max_force: float | None = Field(default=None, gt=0)
-    weight: float = Field(default=1.0, gt=0)
-    repeat: int = Field(default=1, ge=1)
-    references: Literal["shared", "own", "base"] = "shared"
-    split: bool = True
-    denoise: bool = True
+    paths: list[Path] = Field(
+        min_length=1,
+        description="files that ASE reads (extxyz, also gzipped; ASE db); relative paths start at the YAML file",
+    )
+    format: str | None = Field(None, description="ASE's name of their format; told by names and contents if absent")
+    species: str | list[str] | dict[str | int, str] | None = Field(
+        None,
+        description=(
+            "elements of types 1, 2 … in files that have numbers of types for elements, `[Cu, Ni]`; or of labels, "
+            "`{OW: O, HW: H}`"
+        ),
+    )
+    name: str = Field("", description="how reports call the data set; the first file's stem if absent")
+    energy_key: str = Field(
+        "energy", description="where the total energy (eV) stands: calculator results, `atoms.info`"
+    )
+    forces_key: str | None = Field(
+        "forces",
+        description=(
+            "where the forces (eV/Å) stand: calculator results, `atoms.arrays`; `null`: no forces. Frames without are "
+            "accepted where others have them"
+        ),
+    )
+    stress_key: str | None = Field(
+        "stress",
+        description=(
+            "where the stress (eV/Å³, ASE sign, 6 Voigt numbers or 3×3) stands; `null`: no stress. Frames "
+            "without are accepted where others have it, and with the default always"
+        ),
+    )
+    fixed_key: str = Field(
+        "fixed", description="per-atom array, non-zero for atoms that were held fixed; ASE's FixAtoms counts too"
+    )
+    group_key: str | None = Field(
+        None,
+        description=(
+            "`atoms.info` key of the trajectory a frame comes from. A group is never split between training and "
+            "validation"
+        ),
+    )
+    block: int | None = Field(
+        None,
+        ge=1,
+        description="break groups into runs of this many consecutive frames; without `group_key` 10 by default",
+    )
+    max_force: float | None = Field(
+        None,
+        gt=0,
+        description="leave out frames with a longer force (eV/Å), such as those of a calculation that went astray",
+    )
+    weight: float = Field(1.0, gt=0, description="factor on this data set's contribution to the loss of a batch")
+    repeat: int = Field(1, ge=1, le=1000, description="how often each of its training structures is seen in one epoch")
+    references: Literal["shared", "own", "base"] = Field(
+        "shared",
+        description=(
+            "`shared`: one set of reference energies with the other shared sets; `own`: this set has its own zero "
+            "of energy (another code or pseudopotential), and is shifted onto the model's; `base`: its zero is "
+            "that of the model in `start_from`, which it was trained on"
+        ),
+    )
+    split: bool = Field(True, description="false keeps all frames for training where others are split")
+    denoise: bool = Field(
+        True,
+        description=(
+            "false keeps these frames out of DeNS (frames of molecular dynamics, for instance). A single frame "
+            "opts out with `denoise=False` in its `atoms.info`"
+        ),
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -106,19 +132,17 @@ class DataConfig(Section):
 
 
 class ValidationConfig(Section):
-    """What is held out, and how often it is looked at.
+    """What is held out, and how often it is looked at."""
 
-    Attributes:
-        fraction: share of each data set's frames held out, whole groups at a time; ignored where ``data`` is given.
-        data: held-out files of their own.
-        every_epochs: evaluate after this many epochs ...
-        every_steps: ... or after this many steps, if given.
-    """
-
-    fraction: float = Field(default=0.1, ge=0.0, lt=1.0)
-    data: list[DataConfig] = Field(default_factory=list)
-    every_epochs: int = Field(default=1, ge=1)
-    every_steps: int | None = Field(default=None, ge=1)
+    fraction: float = Field(
+        0.1,
+        ge=0.0,
+        lt=1.0,
+        description="share of each data set's frames held out, whole groups at a time; ignored where `data` is given",
+    )
+    data: list[DataConfig] = Field(default_factory=list, description="held-out files of their own")
+    every_epochs: int = Field(1, ge=1, description="evaluate after this many passes over the data")
+    every_steps: int | None = Field(None, ge=1, description="evaluate after this many steps instead")
 
     @field_validator("data")
     @classmethod
@@ -128,119 +152,100 @@ class ValidationConfig(Section):
         return data
 
 
-class LossTermConfig(Section):
-    """Weight of one term of the loss; zero drops it."""
+class EnergyLossConfig(Section):
+    """|ΔE| per atom in eV."""
 
-    weight: float = Field(ge=0)
-
-
-class EnergyLossConfig(LossTermConfig):
-    """|ΔE| per atom in eV.
-
-    Attributes:
-        weight: of this term.
-        kind: ``l1``, or ``huber``, which is quadratic below ``delta``.
-        delta: eV per atom.
-    """
-
-    weight: float = Field(default=5.0, ge=0)
-    kind: Literal["l1", "huber"] = "l1"
-    delta: float = Field(default=0.01, gt=0)
+    weight: float = Field(5.0, ge=0, description="factor of this term in the loss; 0 drops it")
+    kind: Literal["l1", "huber"] = Field(
+        "l1", description="the error itself (`l1`), or `huber`, which is quadratic below `delta`"
+    )
+    delta: float = Field(0.01, gt=0, description="where `huber` turns from quadratic to linear (eV per atom)")
 
 
-class ForcesLossConfig(LossTermConfig):
-    """Mean over atoms of ‖ΔF‖ in eV/Å.
+class ForcesLossConfig(Section):
+    """Mean over atoms of ‖ΔF‖ in eV/Å."""
 
-    Attributes:
-        weight: of this term.
-        kind: ``l2mae``, or ``huber``, which is quadratic below ``delta``.
-        delta: eV/Å.
-        skip_fixed: leave out atoms that were held fixed.
-    """
-
-    weight: float = Field(default=20.0, ge=0)
-    kind: Literal["l2mae", "huber"] = "l2mae"
-    delta: float = Field(default=0.01, gt=0)
-    skip_fixed: bool = True
+    weight: float = Field(20.0, ge=0, description="factor of this term in the loss; 0 drops it")
+    kind: Literal["l2mae", "huber"] = Field(
+        "l2mae", description="the length itself (`l2mae`), or `huber`, which is quadratic below `delta`"
+    )
+    delta: float = Field(0.01, gt=0, description="where `huber` turns from quadratic to linear (eV/Å)")
+    skip_fixed: bool = Field(True, description="leave out atoms that were held fixed")
 
 
-class StressLossConfig(LossTermConfig):
-    """Mean over structures of ‖Δσ‖ (Frobenius norm, eV/Å³).
+class StressLossConfig(Section):
+    """Mean over structures of ‖Δσ‖ (Frobenius norm, eV/Å³)."""
 
-    Attributes:
-        weight: of this term.
-    """
-
-    weight: float = Field(default=50.0, ge=0)
+    weight: float = Field(50.0, ge=0, description="factor of this term in the loss; 0 drops it")
 
 
 class LossConfig(Section):
-    """Weighted sum of terms in physical units.
+    """Weighted sum of terms in physical units."""
 
-    Attributes:
-        energy: of the structure, per atom.
-        forces: on the atoms.
-        stress: of structures that have one.
-    """
-
-    energy: EnergyLossConfig = EnergyLossConfig()
-    forces: ForcesLossConfig = ForcesLossConfig()
-    stress: StressLossConfig = StressLossConfig()
+    energy: EnergyLossConfig = Field(EnergyLossConfig(), description="|ΔE| per atom (eV)")
+    forces: ForcesLossConfig = Field(ForcesLossConfig(), description="mean over atoms of ‖ΔF‖ (eV/Å)")
+    stress: StressLossConfig = Field(
+        StressLossConfig(), description="mean over structures of ‖Δσ‖ (Frobenius norm, eV/Å³)"
+    )
 
 
 class OptimizerConfig(Section):
-    """AdamW. Weight decay acts on matrices only, never on biases, norms and embeddings.
+    """AdamW. Weight decay acts on matrices only, never on biases, norms and embeddings."""
 
-    Attributes:
-        learning_rate: highest of the schedule.
-        weight_decay: as in AdamW, as the next three.
-        beta1: of the average gradient.
-        beta2: of the average squared gradient.
-        epsilon: added to its root.
-        clip_norm: longest gradient; longer ones are shortened.
-        ema_decay: of the averaged weights, which are evaluated and saved; ``null``: no average.
-        backbone_rate: factor on the learning rate of everything but the heads.
-        freeze: parts of the network that stay as they are, such as ``atom_embedding`` or ``blocks.0``.
-    """
-
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-3, ge=0)
-    beta1: float = Field(default=0.9, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    epsilon: float = Field(default=1e-8, gt=0)
-    clip_norm: float | None = Field(default=100.0, gt=0)
-    ema_decay: float | None = Field(default=0.999, gt=0, lt=1)
-    backbone_rate: float = Field(default=1.0, gt=0, le=1)
-    freeze: list[str] = Field(default_factory=list)
+    learning_rate: float = Field(1e-3, gt=0, description="highest learning rate of the schedule")
+    weight_decay: float = Field(
+        1e-3, ge=0, description="decay of matrices, as in AdamW; biases, norms and embeddings are spared"
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the average gradient")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the average squared gradient")
+    epsilon: float = Field(1e-8, gt=0, description="added to the root of that average")
+    clip_norm: float | None = Field(
+        100.0, gt=0, description="gradients that are longer are shortened to this; `null`: none is"
+    )
+    ema_decay: float | None = Field(
+        0.999,
+        gt=0,
+        lt=1,
+        description="decay of the averaged weights, which are evaluated and saved; `null`: no average",
+    )
+    backbone_rate: float = Field(1.0, gt=0, le=1, description="factor on the learning rate of everything but the heads")
+    freeze: list[str] = Field(
+        default_factory=list,
+        description="parts of the network that stay as they are, such as `atom_embedding` or `blocks.0`",
+    )
 
 
 class DenoisingConfig(Section):
-    """DeNS: denoising of structures out of equilibrium (arXiv 2403.09549); off unless ``probability`` is positive.
+    """DeNS: denoising of structures out of equilibrium (arXiv 2403.09549); off unless ``probability`` is positive."""
 
-    Attributes:
-        probability: chance that a structure, or a batch, is corrupted.
-        choose: make this choice for each ``structure``, or once for a whole ``batch``.
-        sigma: standard deviation of the noise (Å) on each coordinate; or ``[low, high]``, between which each
-            structure draws one of ``scales`` values, evenly spaced in their logarithm.
-        scales: how many.
-        ratio: chance of each atom of a corrupted structure to be displaced; ``null``: all are.
-        max_ratio: a structure of which more than this share was drawn stays as it is.
-        max_force: structures with a larger force (eV/Å) stay as they are.
-        min_atoms: smaller structures stay as they are.
-        weight: of the noise error, the mean over displaced atoms of ‖noise − prediction‖/σ, in the loss.
-        final_weight: the weight changes linearly to this until the end of the stage.
-    """
-
-    probability: float = Field(default=0.0, ge=0, le=1)
-    choose: Literal["structure", "batch"] = "structure"
-    sigma: float | tuple[float, float] = 0.05
-    scales: int = Field(default=50, ge=2)
-    ratio: float | None = Field(default=0.5, gt=0, le=1)
-    max_ratio: float = Field(default=0.75, gt=0, le=1)
-    max_force: float | None = Field(default=None, gt=0)
-    min_atoms: int = Field(default=1, ge=1)
-    weight: float = Field(default=2.0, gt=0)
-    final_weight: float | None = Field(default=None, ge=0)
+    probability: float = Field(0.0, ge=0, le=1, description="chance that a structure, or a batch, is corrupted")
+    choose: Literal["structure", "batch"] = Field(
+        "structure", description="make this choice for each `structure`, or once for a whole `batch`"
+    )
+    sigma: float | tuple[float, float] = Field(
+        0.05,
+        description=(
+            "standard deviation of the noise (Å) on each coordinate; or `[low, high]`, between which each "
+            "structure draws one of `scales` values, evenly spaced in their logarithm"
+        ),
+    )
+    scales: int = Field(50, ge=2, le=10_000, description="how many values there are between `low` and `high`")
+    ratio: float | None = Field(
+        0.5, gt=0, le=1, description="chance of each atom of a corrupted structure to be displaced; `null`: all are"
+    )
+    max_ratio: float = Field(
+        0.75, gt=0, le=1, description="a structure of which more than this share was drawn stays as it is"
+    )
+    max_force: float | None = Field(None, gt=0, description="structures with a larger force (eV/Å) stay as they are")
+    min_atoms: int = Field(1, ge=1, description="smaller structures stay as they are")
+    weight: float = Field(
+        2.0,
+        gt=0,
+        description="factor in the loss of the noise error, the mean over displaced atoms of ‖noise − prediction‖/σ",
+    )
+    final_weight: float | None = Field(
+        None, ge=0, description="the weight changes linearly to this until the end of the stage"
+    )
 
     @model_validator(mode="after")
     def _positive_sigma(self) -> DenoisingConfig:
@@ -256,47 +261,30 @@ class DenoisingConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """Linear warm-up, then a cosine, or constant; all as factors on the learning rate.
+    """Linear warm-up, then a cosine, or constant; all as factors on the learning rate."""
 
-    Attributes:
-        kind: what follows the warm-up.
-        warmup_steps: how long it takes.
-        warmup_start: factor at the first step.
-        final: factor at the end of the cosine.
-    """
-
-    kind: Literal["cosine", "constant"] = "cosine"
-    warmup_steps: int = Field(default=100, ge=0)
-    warmup_start: float = Field(default=0.2, ge=0, le=1)
-    final: float = Field(default=0.01, ge=0, le=1)
+    kind: Literal["cosine", "constant"] = Field("cosine", description="what follows the warm-up")
+    warmup_steps: int = Field(100, ge=0, description="steps that the linear warm-up takes")
+    warmup_start: float = Field(0.2, ge=0, le=1, description="factor on the learning rate at the first step")
+    final: float = Field(0.01, ge=0, le=1, description="factor on the learning rate at the end of the cosine")
 
 
 class BatchConfig(Section):
-    """Budget of one optimiser step, shared by all processes: structures are added while both limits hold.
+    """Budget of one optimiser step, shared by all processes: structures are added while both limits hold."""
 
-    Attributes:
-        max_atoms: of all structures together.
-        max_edges: pairs within the cutoff, in both directions.
-    """
-
-    max_atoms: int = Field(default=400, ge=1)
-    max_edges: int = Field(default=20000, ge=1)
+    max_atoms: int = Field(400, ge=1, description="atoms of all structures of a step together")
+    max_edges: int = Field(
+        20000, ge=1, description="pairs within the cutoff, in both directions, of all structures of a step together"
+    )
 
 
 class LimitsConfig(Section):
-    """When to stop: whichever limit is met first. The cosine ends where the first limit ends.
+    """When to stop: whichever limit is met first. The cosine ends where the first limit ends."""
 
-    Attributes:
-        max_steps: of the optimiser, in this stage.
-        max_epochs: passes over the data.
-        max_minutes: of this stage, evaluations included.
-        patience: evaluations without a better one.
-    """
-
-    max_steps: int | None = Field(default=None, ge=1)
-    max_epochs: int | None = Field(default=None, ge=1)
-    max_minutes: float | None = Field(default=None, gt=0)
-    patience: int | None = Field(default=None, ge=1)
+    max_steps: int | None = Field(None, ge=1, description="steps of the optimiser")
+    max_epochs: int | None = Field(None, ge=1, description="passes over the data")
+    max_minutes: float | None = Field(None, gt=0, description="time, evaluations included")
+    patience: int | None = Field(None, ge=1, description="evaluations in a row without a better one")
 
     @model_validator(mode="after")
     def _some_limit(self) -> LimitsConfig:
@@ -306,22 +294,11 @@ class LimitsConfig(Section):
 
 
 class OutputConfig(Section):
-    """Where and how often things are written.
+    """Where and how often things are written."""
 
-    Attributes:
-        directory: the folder, which ``--output`` overrides; relative to the YAML file.
-        log_every: steps between rows of ``training.csv``.
-        checkpoint_minutes: between states to resume from.
-        tensorboard: also write its event files (needs ``equical[train]``).
-    """
-
-    directory: Path | None = None
-    log_every: int = Field(default=20, ge=1)
-    checkpoint_minutes: float = Field(default=10.0, gt=0)
-    tensorboard: bool = False
-
-
-def unknown_key(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    advice = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
-    return f"unknown key `{key}`; {advice}"
+    directory: Path | None = Field(
+        None, description="the folder, which `--output` overrides; relative to the YAML file"
+    )
+    log_every: int = Field(20, ge=1, description="steps between rows of `training.csv`")
+    checkpoint_minutes: float = Field(10.0, gt=0, description="minutes between states to resume from")
+    tensorboard: bool = Field(False, description="also write event files for TensorBoard (needs `equical[train]`)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ def load_state(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"nothing to resume: {path} does not exist; start without --resume")
     try:
+        with zipfile.ZipFile(path) as archive:  # compares checksums, which torch does not
+            torn = archive.testzip()
+        if torn is not None:
+            raise zipfile.BadZipFile(f"{torn} has another checksum")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive can fail in any of torch's, zipfile's and pickle's ways
         raise InputError(f"{path} is damaged or no training state: {' '.join(str(error).split())[:200]}") from error

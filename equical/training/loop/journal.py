@@ -12,7 +12,8 @@ from torch import Tensor
 
 from equical.errors import InputError
 from equical.training.loop.progress import Progress
-from equical.training.report.tables import CsvTable, TensorBoard
+from equical.training.report.tables import CsvTable
+from equical.training.report.tensorboard import TensorBoard
 
 __all__ = ["Journal", "Window", "validation_line"]
 

@@ -12,7 +12,7 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import OptimizerConfig, ScheduleConfig
 
-__all__ = ["learning_rate_factor", "make_optimizer", "set_learning_rate"]
+__all__ = ["learning_rate_factor", "make_optimizer", "set_learning_rate", "trainable_names"]
 
 HEADS = ("energy_head", "force_head", "stress_head", "noise_head", "force_embedding")
 """Parts of a network that are not its backbone."""
@@ -24,11 +24,12 @@ def make_optimizer(potential: Potential, config: OptimizerConfig) -> torch.optim
     Raises:
         InputError: ``freeze`` names nothing, or everything.
     """
-    freeze_parts(potential, config.freeze)
+    trainable = trainable_names(potential, config.freeze)
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     spared = _without_decay(potential)
     for name, parameter in potential.network.named_parameters():
-        if parameter.requires_grad:
+        parameter.requires_grad_(name in trainable)
+        if name in trainable:
             decay = 0.0 if name in spared else config.weight_decay
             rate = 1.0 if name.startswith(HEADS) else config.backbone_rate
             groups[decay, rate].append(parameter)
@@ -41,22 +42,22 @@ def make_optimizer(potential: Potential, config: OptimizerConfig) -> torch.optim
     )
 
 
-def freeze_parts(potential: Potential, parts: list[str]) -> None:
-    """Make exactly the parameters outside ``parts`` trainable.
+def trainable_names(potential: Potential, frozen: list[str]) -> set[str]:
+    """Names of the parameters outside the parts that stay as they are.
 
     Raises:
         InputError: a part does not exist, or nothing is left to train.
     """
     names = [name for name, _ in potential.network.named_parameters()]
-    for part in parts:
+    for part in frozen:
         if not any(_within(name, part) for name in names):
             known = sorted({name.split(".")[0] for name in names} - {"blocks"})
             blocks = sorted({".".join(name.split(".")[:2]) for name in names if name.startswith("blocks.")})
             raise InputError(f"freeze: the network has no part {part!r}; its parts are {', '.join([*known, *blocks])}")
-    for name, parameter in potential.network.named_parameters():
-        parameter.requires_grad_(not any(_within(name, part) for part in parts))
-    if not any(parameter.requires_grad for parameter in potential.parameters()):
+    trainable = {name for name in names if not any(_within(name, part) for part in frozen)}
+    if not trainable:
         raise InputError("freeze leaves nothing to train; freeze fewer parts")
+    return trainable
 
 
 def learning_rate_factor(config: ScheduleConfig, step: int, progress: float) -> float:

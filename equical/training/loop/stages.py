@@ -18,9 +18,10 @@ from equical.training.config import StageConfig
 from equical.training.data.dataset import Sample
 from equical.training.loop.ema import MovingAverage
 from equical.training.loop.loss import LossTerm, NoiseTerm, loss_terms
-from equical.training.loop.optimizer import make_optimizer
+from equical.training.loop.optimizer import make_optimizer, trainable_names
 
-__all__ = ["Stage", "begin_stage", "labelled_terms", "plain_potential", "stage_architecture", "stage_potential"]
+__all__ = ["Stage", "begin_stage", "check_plan", "labelled_terms", "plain_potential", "stage_architecture"]
+__all__ += ["stage_potential"]
 
 HEADS = ("forces", "direct_stress", "stress", "stress_layers", "denoising")
 """Keys of an architecture that leave the network itself, and what it sees of a structure, as they are."""
@@ -87,6 +88,19 @@ def begin_stage(
     optimizer = make_optimizer(potential, config.optimizer)
     average = MovingAverage(list(potential.parameters()), config.optimizer.ema_decay)
     return Stage(config, potential, labelled_terms(config, samples, potential), optimizer, average)
+
+
+def check_plan(plan: Sequence[StageConfig], potential: Potential, samples: Sequence[Sample]) -> None:
+    """Refuse a stage that could not begin, now and not after hours.
+
+    Raises:
+        InputError: the architecture, the terms of the loss or the frozen parts of a stage make no sense.
+    """
+    with torch.random.fork_rng(devices=[]):
+        for stage in plan:
+            potential = stage_potential(potential, {"denoising": stage.denoising.probability > 0, **stage.model})
+            labelled_terms(stage, samples, potential)
+            trainable_names(potential, stage.optimizer.freeze)
 
 
 def stage_potential(before: Potential, changes: dict[str, Any]) -> Potential:

@@ -24,54 +24,59 @@ from equical.training.loop.optimizer import learning_rate_factor, set_learning_r
 from equical.training.loop.progress import Clock, Progress, StopRequest, heed_signals
 from equical.training.loop.recompute import recomputing_activations
 from equical.training.loop.signature import check_signature, run_signature
-from equical.training.loop.stages import Stage, begin_stage, plain_potential, stage_potential
+from equical.training.loop.stages import Stage, begin_stage, check_plan, plain_potential, stage_potential
 from equical.training.loop.starting_point import StartingPoint
 from equical.training.loop.step import train_step
-from equical.training.report.metrics import Comparison, error_summary, errors_by_element, errors_by_group
+from equical.training.report.metrics import Comparison, error_summary
+from equical.training.report.tensorboard import require_tensorboard
+from equical.workflows.common.notes import warn
 
-__all__ = ["TrainResult", "Trainer"]
+__all__ = ["BEST_MODEL", "LAST_MODEL", "STATE_FILE", "Trained", "Trainer"]
+
+BEST_MODEL, LAST_MODEL = "model", "model_last"
+"""Folders of the model with the lowest validation loss and of that after the last step."""
+
+STATE_FILE = Path("checkpoints", "last.pt")
+"""What a run goes on from."""
 
 AGREEMENT = 0.02
 """Relative difference of errors between a starting model and the model at step 0 that rounding may cause."""
 
 
 @dataclass(frozen=True)
-class TrainResult:
-    """What a run came to.
+class Trained:
+    """How far a run came.
 
     Attributes:
-        folder: of the run; the best model is in its ``model/``.
         finished: whether every stage reached a limit; false after an interruption (resume to go on).
         steps: optimiser steps.
-        minutes: time spent.
+        minutes: time spent, before interruptions too.
         best_step: step of the best model.
-        validation: errors of the best model on the validation data; on the training data where there are none.
-        by_dataset: the same for each data set.
-        by_element: errors of forces on each element.
-        comparison: labels and predictions behind these numbers.
+        comparison: labels of the validation data beside the predictions of the best model; of the training data where
+            there are none.
     """
 
-    folder: Path
     finished: bool
     steps: int
     minutes: float
     best_step: int
-    validation: dict[str, float]
-    by_dataset: dict[str, dict[str, float]]
-    by_element: dict[str, dict[str, float]]
     comparison: Comparison
 
 
 class Trainer:
-    """Runs the stages of a configuration in a folder.
+    """Runs the stages of a configuration in a folder. Nothing is written before :meth:`run`.
 
     Args:
         config: of the run.
         start: samples and starting model.
         folder: for tables, checkpoints and models.
+        resume: go on from the state in the folder.
         world: the processes that share the work.
         report: receives lines for the user.
         bar: receives the share of the run that is done (0 to 1) and a short status, once per log interval.
+
+    Raises:
+        InputError: a stage could not begin, or the folder's state belongs to another configuration or other data.
     """
 
     stage: Stage
@@ -84,52 +89,59 @@ class Trainer:
         start: StartingPoint,
         folder: Path,
         *,
+        resume: bool = False,
         world: World | None = None,
         report: Callable[[str], None] = print,
         bar: Callable[[float, str], None] = lambda share, status: None,
     ):
         self.config, self.start, self.folder = config, start, folder
         self.world = world or World()
-        self.report, self.bar = report, bar
+        self.report, self.bar, self.resume = report, bar, resume
         self.plan = config.plan
         self.device = self.world.device(config.device)
         self.progress = Progress()
         self.best: dict[str, Any] = {}
-        self.state_file = folder / "checkpoints" / "last.pt"
+        self.state_file = folder / STATE_FILE
         self.signature = run_signature(config, start.provenance)
-
-    def run(self, *, resume: bool = False) -> TrainResult:
-        """Train until the last stage is done or the process is asked to stop.
-
-        Raises:
-            InputError: the folder's state belongs to another configuration or other data, or the loss is no number.
-        """
+        if config.output.tensorboard:
+            require_tensorboard()
+        check_plan(self.plan, start.potential, start.train)
         state = load_state(self.state_file) if resume else None
         if state is not None:
             check_signature(state["signature"], self.signature, self.state_file)
             self.progress = Progress(**state["progress"])
+        self._set_up_stage(self._rebuilt(), state)
+
+    def run(self) -> Trained:
+        """Train until the last stage is done or the process is asked to stop.
+
+        Raises:
+            InputError: the loss is no number.
+        """
         self.journal = Journal(
             self.folder,
-            None if state is None else self.progress.step,
+            self.progress.step if self.resume else None,
             self.report,
             self.bar,
             tensorboard=self.config.output.tensorboard,
             active=self.world.speaks,
         )
-        potential = self._rebuilt()
         try:
             with heed_signals() as request:
-                while True:
-                    self._begin_stage(potential, state)
-                    state = None
+                if self.resume:
+                    self.journal.say(f"resuming at step {self.progress.step}")
+                else:
+                    self._open_stage()
+                while not self.progress.done:
+                    if not self._run_stage(request):
+                        return self._trained(finished=False)
+                    self._end_stage()
                     if not self.progress.done:
-                        if not self._run_stage(request):
-                            return self._result(finished=False)
-                        self._end_stage()
-                    if self.progress.done:
-                        return self._result(finished=True)
-                    potential = self.stage.potential
-                    self.progress.next_stage()
+                        before = self.stage.potential
+                        self.progress.next_stage()
+                        self._set_up_stage(before)
+                        self._open_stage()
+                return self._trained(finished=True)
         finally:
             self.journal.close()
 
@@ -140,26 +152,28 @@ class Trainer:
             potential = stage_potential(potential, settings.model)
         return potential
 
-    def _begin_stage(self, before: Potential, state: dict[str, Any] | None) -> None:
-        """Set up the current stage, from a saved state or afresh."""
+    def _set_up_stage(self, before: Potential, state: dict[str, Any] | None = None) -> None:
+        """Make the current stage, from a saved state or afresh."""
         settings = self.plan[self.progress.stage]
         seed = self.config.seed + self.progress.stage
         self.stage = begin_stage(settings, before, self.start.train, self.device, seed)
         self.window = Window(len(self.stage.terms) + 1, self.device)
+        self.best = {}
         if state is not None:
             self.stage.load(state)
             self.window.load(state["window"])
             self.best = state["best"]
-            self.journal.say(f"resuming at step {self.progress.step}")
-            return
+
+    def _open_stage(self) -> None:
+        """Say what the stage is about, look at a starting model before the first step, and save the first state."""
+        settings = self.stage.config
         if len(self.plan) > 1:
             self.journal.say(f"stage {self.progress.stage + 1} of {len(self.plan)}: {settings.name}")
         names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
         self.journal.say(f"loss: {names}")
         unused = settings.loss.stress.weight > 0 and not self.stage.potential.predicts_stress
-        if unused and any(sample.has_stress for sample in self.start.train):
-            self.journal.say("the model predicts no stress, so stresses in the data are not used")
-        self.best = {}
+        if unused and self.world.speaks and any(sample.has_stress for sample in self.start.train):
+            warn("the model predicts no stress, so stresses in the data are not used")
         self.progress.evaluated_step = -1
         if self.progress.step == 0 and self.start.baseline is not None:
             self._compare_with_baseline(self._validate(), self.start.baseline)
@@ -303,7 +317,7 @@ class Trainer:
             if evaluation.loss < progress.best_loss:
                 progress.best_loss, progress.best_step, progress.stale = evaluation.loss, progress.step, 0
                 self.best = {"weights": self.stage.averaged_weights()}
-                self._export("model", errors)
+                self._export(BEST_MODEL, errors, progress.step)
         self.journal.say(validation_line(progress, evaluation.loss, errors))
         return errors
 
@@ -321,7 +335,7 @@ class Trainer:
             bfloat16=self.config.dtype == "bfloat16",
         )
 
-    def _export(self, name: str, errors: dict[str, float]) -> None:
+    def _export(self, name: str, errors: dict[str, float], step: int) -> None:
         """Save the model with the weights it has now, without what only training needs."""
         if not self.world.speaks:
             return
@@ -331,7 +345,7 @@ class Trainer:
             **self.start.provenance,
             "config": described(self.config),
             "stage": self.stage.config.name,
-            "steps": self.progress.step,
+            "steps": step,
             "minutes": round(self.progress.seconds / 60, 2),
             "validation": errors,
         }
@@ -341,12 +355,17 @@ class Trainer:
         """Evaluate once more if needed; the averaged weights become the weights."""
         if self.progress.evaluated_step != self.progress.step:
             self._validate()
+        self._export_last()
         if self.progress.stage + 1 == len(self.plan):
-            self.progress.done = True
+            self.progress.done = True  # and everything that this promises is on disk
             self._save()
         with torch.no_grad():
             torch._foreach_copy_(list(self.stage.potential.parameters()), self.stage.average.weights)
-        self._export("model_last", {})
+
+    def _export_last(self) -> None:
+        """Save the averaged weights of this moment."""
+        with self.stage.average.applied():
+            self._export(LAST_MODEL, {}, self.progress.step)
 
     def _save(self) -> None:
         if not self.world.speaks:
@@ -362,18 +381,19 @@ class Trainer:
         }
         save_state(self.state_file, state)
 
-    def _result(self, finished: bool) -> TrainResult:
+    def _trained(self, finished: bool) -> Trained:
+        """Evaluate the best model, and export again what is missing of a run that was done."""
+        if finished and not (self.folder / LAST_MODEL).is_dir():
+            self._export_last()
         weights: list[Tensor] = self.best.get("weights") or self.stage.averaged_weights()
         with using_weights(list(self.stage.potential.parameters()), weights):
             comparison = self._evaluate().comparison
-        return TrainResult(
-            folder=self.folder,
+            if self.best and not (self.folder / BEST_MODEL).is_dir():
+                self._export(BEST_MODEL, error_summary(comparison), self.progress.best_step)
+        return Trained(
             finished=finished,
             steps=self.progress.step,
             minutes=self.progress.seconds / 60,
             best_step=self.progress.best_step,
-            validation=error_summary(comparison),
-            by_dataset=errors_by_group(comparison),
-            by_element=errors_by_element(comparison),
             comparison=comparison,
         )

@@ -1,4 +1,4 @@
-"""What a run writes down as it goes: CSV tables, and TensorBoard where it is installed."""
+"""Tables of a run: CSV files that grow row by row, and survive being cut off."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ class CsvTable:
     Args:
         path: the file.
         until: when resuming, keep only rows up to this step; None starts an empty table.
+
+    Raises:
+        InputError: a table to go on with is damaged.
     """
 
     def __init__(self, path: Path, until: int | None = None):
         self.path = path
         self.columns: list[str] = []
-        kept = len([row for row in read_table(path) if row["step"] <= until]) if until is not None else 0
+        lines = [] if until is None else _lines(path)
+        steps = [(line, _row(lines[0], line)) for line in lines[1:]]
+        kept = [line for line, row in steps if row is not None and until is not None and row["step"] <= until]
         if kept:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)[: kept + 1]
-            self.columns = lines[0].strip().split(",")
+            self.columns = lines[0].split(",")
             with atomic_path(path) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
+                temporary.write_text("".join(f"{line}\n" for line in [lines[0], *kept]), encoding="utf-8")
         else:
             path.unlink(missing_ok=True)
 
@@ -47,50 +51,49 @@ class CsvTable:
 
     def _widen(self, more: int) -> None:
         """Give the rows so far empty cells in ``more`` new columns."""
-        _, *rows = self.path.read_text(encoding="utf-8").splitlines()
+        _, *rows = _lines(self.path)
         lines = [",".join(self.columns), *(row + "," * more for row in rows)]
         with atomic_path(self.path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def read_table(path: Path) -> list[dict[str, float]]:
-    """Rows of a table; cells that are empty or torn are left out, and so is a last line that was cut off."""
-    if not path.is_file():
+    """Rows of a table; empty cells are left out, and so are rows that are torn, such as a last one that was cut off.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    lines = _lines(path)
+    return [row for line in lines[1:] if (row := _row(lines[0], line)) is not None]
+
+
+def _lines(path: Path) -> list[str]:
+    """The names of the columns and the rows, as text; nothing where there is no table.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = []
-        for row in csv.DictReader(file):
-            try:
-                rows.append({key: float(value) for key, value in row.items() if value})
-            except (TypeError, ValueError):
-                continue
-    return [row for row in rows if "step" in row]
+    except UnicodeDecodeError:
+        text = "\n"
+    header, newline, rows = text.partition("\n")
+    if newline and "step" not in header.split(","):
+        raise InputError(f"{path} is damaged; remove it, and the run goes on without the rows that it held")
+    return [header, *(row for row in rows.split("\n") if row)] if newline else []
+
+
+def _row(header: str, line: str) -> dict[str, float] | None:
+    """A row by the names of its columns; None where it is torn."""
+    columns, cells = header.split(","), line.split(",")
+    try:
+        row = {name: float(cell) for name, cell in zip(columns, cells, strict=True) if cell}
+    except ValueError:
+        return None
+    return row if "step" in row else None
 
 
 def _short(value: float) -> float | str:
     return value if isinstance(value, int) else f"{value:.7g}"
-
-
-class TensorBoard:
-    """The same numbers for TensorBoard.
-
-    Raises:
-        InputError: the package is not installed.
-    """
-
-    def __init__(self, folder: Path):
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise InputError("output.tensorboard needs the tensorboard package: pip install equical[train]") from error
-        self.writer = SummaryWriter(str(folder))
-
-    def add(self, prefix: str, row: Mapping[str, float]) -> None:
-        """Write every number of a row at its step."""
-        for key, value in row.items():
-            if key != "step":
-                self.writer.add_scalar(f"{prefix}/{key}", value, int(row["step"]))
-
-    def close(self) -> None:
-        """Flush and close the event file."""
-        self.writer.close()

@@ -8,12 +8,16 @@ import numpy as np
 import torch
 
 from equical.errors import InputError
-from equical.model import Potential
+from equical.model import ModelConfig, Potential
+from equical.model.generations import build_network
 from equical.training.config import TrainConfig
 from equical.training.data.dataset import Sample
 from equical.training.data.elements import symbol
 
 __all__ = ["new_model"]
+
+LARGEST = 1e9
+"""Parameters: 20 GB with gradients, averages and the memory of the optimiser; published models have up to 1.6e8."""
 
 
 def new_model(config: TrainConfig, train: Sequence[Sample], references: Mapping[int, float]) -> Potential:
@@ -25,7 +29,7 @@ def new_model(config: TrainConfig, train: Sequence[Sample], references: Mapping[
         references: eV for each atomic number.
 
     Raises:
-        InputError: the tables of the network are too small for an element.
+        InputError: the tables of the network are too small for an element, or the network is larger than any memory.
     """
     model = config.model
     assert model is not None
@@ -34,11 +38,27 @@ def new_model(config: TrainConfig, train: Sequence[Sample], references: Mapping[
         model = model.model_copy(update={"avg_degree": max(round(edges, 2), 1.0)})
     if max(references) >= model.max_elements:
         raise InputError(f"model.max_elements is {model.max_elements}; {symbol(max(references))} needs a larger table")
+    _require_size(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         scale = _energy_scale(train, references)
         kind = config.energy_kind or "total"
         return Potential(model, sorted(references), references, scale, kind, config.precision)
+
+
+def _require_size(model: ModelConfig) -> None:
+    """Refuse a network that no machine can train, before memory is asked for.
+
+    Raises:
+        InputError: it has too many parameters.
+    """
+    with torch.device("meta"):
+        count = sum(parameter.numel() for parameter in build_network(model).parameters())
+    if count > LARGEST:
+        raise InputError(
+            f"model: the network has {count:.3g} parameters, and {LARGEST:.0e} are the most; choose fewer channels "
+            "(channels, attention_hidden, ffn_hidden, edge_channels) or layers"
+        )
 
 
 def _energy_scale(train: Sequence[Sample], references: Mapping[int, float]) -> float:

@@ -170,8 +170,7 @@ class RunFolder:
             if not is_known(calculator):
                 run["probe"] = probe(calculator, atoms)
         run = json.loads(json.dumps(run))
-        if self._overwrite:
-            self._remove_earlier()
+        self._make_room()
         before = self._read_run() if self.resume else None
         if before is None:
             write_json(self / RUN, run)
@@ -179,16 +178,23 @@ class RunFolder:
             self._require_same(before, run)
         self.begun = True
 
-    def finish(self, result: Result, calculator: BaseCalculator, **more: Any) -> None:
+    def accept(self) -> None:
+        """Accept the input of a run that has no ``run.json``: what is overwritten is removed now."""
+        if self.path is not None:
+            self._make_room()
+        self.begun = True
+
+    def finish(self, result: Result, calculator: BaseCalculator | None, **more: Any) -> None:
         """Write ``result.json``, after everything else.
 
         Args:
             result: of the run.
-            calculator: that computed it.
+            calculator: that computed it, or that it made; None where there is none.
             **more: entries beside those of the result.
         """
         if self.path is not None:
-            write_json(self / RESULT, result.to_json() | more | provenance(calculator))
+            made_with = {} if calculator is None else provenance(calculator)
+            write_json(self / RESULT, result.to_json() | more | made_with)
 
     def _holds_files(self) -> bool:
         assert self.path is not None
@@ -230,8 +236,10 @@ class RunFolder:
         assert self.path is not None
         return [path for pattern in self._leaves for path in self.path.glob(pattern) if path.is_file()]
 
-    def _remove_earlier(self) -> None:
-        """Remove what an earlier run has left, and subfolders that are empty then."""
+    def _make_room(self) -> None:
+        """Remove what an earlier run has left, if it is to be overwritten, and subfolders that are empty then."""
+        if not self._overwrite:
+            return
         found = self._earlier()
         for path in found:
             path.unlink()

@@ -11,6 +11,7 @@ from equical import InputError
 from equical.checkpoint import save_checkpoint
 from equical.model import ModelConfig, Potential
 from equical.training.loop.trainer import Trainer
+from equical.training.report.metrics import errors_by_group
 from equical.training.report.tables import read_table
 from equical.training.start.prepare import prepare
 from tests.training.labelled import MODEL, configuration, copper, labelled, write_copper
@@ -99,8 +100,9 @@ def test_sets_with_and_without_stress_train_together(path, tmp_path):
     assert {(sample.dataset, sample.has_stress) for sample in prepared.train} == {("a", True), ("b", False)}
     (tmp_path / "run").mkdir()
     result = Trainer(config, prepared, tmp_path / "run", report=quiet).run()
-    assert "stress_mae_meV_per_A3" in result.by_dataset["a"]
-    assert "stress_mae_meV_per_A3" not in result.by_dataset["b"]
+    errors = errors_by_group(result.comparison)
+    assert "stress_mae_meV_per_A3" in errors["a"]
+    assert "stress_mae_meV_per_A3" not in errors["b"]
 
 
 def test_frames_with_large_forces_are_left_out_and_counted(path):
@@ -193,6 +195,15 @@ def test_an_element_beyond_the_tables(path):
     config = configuration(path, model={**MODEL, "max_elements": 20})
     with pytest.raises(InputError, match="max_elements is 20; Cu needs a larger table"):
         prepare(config, quiet)
+
+
+def test_a_network_that_fits_no_memory(path):
+    wide = {**MODEL, "channels": 10_000, "ffn_hidden": 10_000, "edge_channels": 10_000}
+    with pytest.raises(InputError, match=r"model: the network has \S+ parameters, and 1e\+09 are the most"):
+        prepare(configuration(path, model=wide), quiet)
+    prepared = prepare(configuration(path), quiet)  # nothing is left behind of the attempt
+    assert all(buffer.device.type == "cpu" for buffer in prepared.potential.buffers())
+    assert prepared.potential.predict(prepared.train[0].graph).energy.isfinite().all()
 
 
 def adsorption_base(folder):

@@ -1,0 +1,75 @@
+"""What is wrong with labelled structures, before they are trained on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from equical.files import write_json
+from equical.training.audit import audit_data, audit_split
+from equical.training.audit.model import audit_with_model
+from equical.training.config import DataSource, resolve_data
+from equical.training.data.dataset import Frame
+from equical.training.data.elements import symbols
+from equical.training.result import DataCheck
+
+__all__ = ["check_data", "summary"]
+
+
+def check_data(
+    data: DataSource,
+    *,
+    valid: DataSource | None = None,
+    model: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+) -> DataCheck:
+    """Look for what makes training go wrong: units, signs, missing labels, outliers, copies, correlated frames.
+
+    Args:
+        data: files with labelled structures, or a :class:`.DataConfig` (or the same as a dictionary) that also says
+            where the labels stand.
+        valid: validation data, to be compared with them.
+        model: name or folder of a model that covers the elements, as a witness of units and signs.
+        output: file for the findings, as JSON.
+
+    Returns:
+        What was found.
+
+    Raises:
+        InputError: a file is missing or unreadable, or the model does not cover the elements.
+    """
+    began = time.perf_counter()
+    frames, findings = audit_data(resolve_data(data))
+    if valid is not None:
+        held_out, more = audit_data(resolve_data(valid))
+        findings += more + audit_split(frames, held_out)
+    if model is not None and frames:
+        findings += audit_with_model(frames, model)
+    result = DataCheck(
+        structures=len(frames),
+        summary=summary(frames),
+        findings=tuple(findings),
+        converged=all(finding.severity != "error" for finding in findings),
+        warnings=tuple(finding.line() for finding in findings if finding.severity != "note"),
+        wall_time=time.perf_counter() - began,
+        output=None if output is None else Path(output),
+    )
+    if result.output is not None:
+        write_json(result.output, result.to_json())
+    return result
+
+
+def summary(frames: Sequence[Frame]) -> str:
+    """What is there, in one line."""
+    if not frames:
+        return "no usable frame"
+    sizes = [len(frame.atoms) for frame in frames]
+    elements = symbols({int(z) for frame in frames for z in frame.atoms.numbers})
+    forces, stresses = (sum(getattr(f, name) is not None for f in frames) for name in ("forces", "stress"))
+    groups = len({frame.group for frame in frames})
+    return (
+        f"{len(frames)} frames of {min(sizes)}–{max(sizes)} atoms in {groups} groups; {elements}; "
+        f"energies in all, forces in {forces}, stress in {stresses}"
+    )

@@ -1,0 +1,34 @@
+"""What is wrong with a configuration, in one sentence that says where and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from textwrap import shorten
+
+from pydantic import ValidationError
+
+from equical.model import ModelConfig
+
+__all__ = ["complaint", "unknown_key"]
+
+LONGEST = 60
+"""Characters of what a user wrote that a sentence repeats."""
+
+
+def complaint(error: ValidationError) -> str:
+    """The first thing wrong, with its place."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":  # keys of the model, which are checked there
+        where = ".".join(str(part) for part in first["loc"][:-1]) or "model"
+        message = unknown_key(str(first["loc"][-1]), list(ModelConfig.model_fields))
+    return f"{where}: {message}" if where else message
+
+
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """That there is no such key, and which one may be meant."""
+    close = difflib.get_close_matches(key[:LONGEST], known, n=1)
+    advice = f"did you mean `{close[0]}`?" if close else f"known keys: {', '.join(known)}"
+    return f"unknown key `{shorten(key, LONGEST, placeholder='…')}`; {advice}"

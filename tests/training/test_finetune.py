@@ -1,0 +1,73 @@
+"""``equical.finetune``, as Python code meets it; what it says on a terminal is tested with the command."""
+
+import json
+
+import pytest
+from ase.io import read, write
+
+import equical
+from equical import EquiCalc, InputError, load_checkpoint
+from tests.training.labelled import write_copper
+
+
+@pytest.fixture
+def path(tmp_path, tiny_model):
+    """Labels near the model's own."""
+    path = write_copper(tmp_path, 12)
+    calculator = EquiCalc(tiny_model)
+    images = read(path, ":")
+    for atoms in images:
+        for name in ("energy", "forces", "stress"):
+            atoms.calc.results[name] = 1.01 * calculator.get_property(name, atoms)
+    write(path, images)
+    return path
+
+
+def test_a_model_is_adapted(path, tmp_path, tiny_model):
+    data = {"paths": path, "group_key": "run", "energy_key": "energy"}
+    result = equical.finetune(tiny_model, data, max_epochs=1, seed=3, device="cpu", output=tmp_path / "out")
+    assert result.converged and result.steps > 0
+    config = load_checkpoint(result.model).metadata["training"]["config"]
+    assert config["seed"] == 3
+    assert config["data"][0]["group_key"] == "run"
+    assert result.by_dataset.keys() == {"data"}
+
+
+def test_what_is_doubtful_stands_in_the_result(path, tmp_path, tiny_model):
+    """Errors in the data too, where one goes on in spite of them."""
+    images = read(path, ":")
+    for atoms in images:
+        atoms.calc.results["forces"] = -atoms.calc.results["forces"]
+    write(path, images)
+    options = {"max_epochs": 1, "denoising": False, "device": "cpu", "output": tmp_path / "out"}
+    with pytest.raises(InputError, match="not fit for training: forces have the wrong sign"):
+        equical.finetune(tiny_model, path, **options)
+    assert not (tmp_path / "out").exists()
+    with pytest.warns(UserWarning, match="forces have the wrong sign"):
+        result = equical.finetune(tiny_model, path, skip_check=True, **options)
+    assert any("forces have the wrong sign" in warning for warning in result.warnings)
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["warnings"] == list(result.warnings)
+
+
+def test_earlier_results_stay_until_the_data_are_accepted(path, tmp_path, tiny_model):
+    out = tmp_path / "out"
+    options = {"max_epochs": 1, "denoising": False, "device": "cpu", "output": out}
+    equical.finetune(tiny_model, {"paths": path, "group_key": "run"}, **options)
+    kept = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    with pytest.raises(InputError, match="12 of 12 validation frames are also training frames"):
+        equical.finetune(tiny_model, path, valid=path, overwrite=True, **options)
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == kept
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ({"paths": "a.xyz", "energy_kye": "E"}, "data: unknown key `energy_kye`; did you mean `energy_key`?"),
+        ({"energy_key": "E"}, "data: paths: Field required"),
+        ([read], "data are given as files: write structures first"),
+    ],
+)
+def test_mistakes_in_the_data_are_named(tiny_model, tmp_path, data, complaint):
+    with pytest.raises(InputError) as error:
+        equical.finetune(tiny_model, data, output=tmp_path / "out")
+    assert complaint in str(error.value)
