@@ -85,7 +85,7 @@ def test_earlier_results_stay_until_the_data_are_accepted(config, tiny_model, tm
             equical.evaluate(tiny_model, path, device="cpu", output=out, overwrite=True)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == kept
     assert not (tmp_path / "new").exists()
-    with pytest.raises(InputError, match="no data file"):
+    with pytest.raises(InputError, match="no such file"):
         equical.evaluate(tiny_model, tmp_path / "missing.xyz", output=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
