@@ -35,7 +35,7 @@ def path(tmp_path, monkeypatch, tiny_model):
 def test_the_guard_rails_speak_before_the_first_step(path, tmp_path, tiny_model):
     done = run("--model", tiny_model, "--data", path, "--group-key", "run", "--output", "out", *BRIEF)
     assert done.exit_code == 0, done.output
-    lines = done.output.splitlines()
+    lines = done.stdout.splitlines()
     assert lines[0].startswith("12 frames of 4–4 atoms in 6 groups; Ni, Cu; energies in all")
     order = [
         "shift of reference energies",

@@ -9,6 +9,8 @@ import equical
 from equical import EquiCalc, InputError, load_checkpoint
 from tests.training.labelled import write_copper
 
+pytestmark = pytest.mark.filterwarnings("ignore:no step was better")  # than a model that fits as it is
+
 
 @pytest.fixture
 def path(tmp_path, tiny_model):
