@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from equical.workflows.md import MDResult, md
     from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.relax import RelaxResult, relax, relax_many
+    from equical.workflows.vib import VibResult, vib
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _HOME = {
     "PhononResult": "equical.workflows.phonon",
     "RelaxResult": "equical.workflows.relax",
     "TrainResult": "equical.training.result",
+    "VibResult": "equical.workflows.vib",
     "adsorption_energy": "equical.workflows.adsorption",
     "check": "equical.workflows.check",
     "check_data": "equical.training.check",
@@ -58,6 +60,7 @@ _HOME = {
     "relax_many": "equical.workflows.relax",
     "shipped_models": "equical.checkpoint",
     "train": "equical.training.run",
+    "vib": "equical.workflows.vib",
 }
 
 __all__ = [
@@ -74,6 +77,7 @@ __all__ = [
     "PhononResult",
     "RelaxResult",
     "TrainResult",
+    "VibResult",
     "__version__",
     "adsorption_energy",
     "check",
@@ -92,6 +96,7 @@ __all__ = [
     "relax_many",
     "shipped_models",
     "train",
+    "vib",
 ]
 
 

@@ -24,6 +24,7 @@ MODULES = {
     "eos": "equical.cli.eos",
     "elastic": "equical.cli.elastic",
     "phonon": "equical.cli.phonon",
+    "vib": "equical.cli.vib",
     "adsorb": "equical.cli.adsorb",
     "train": "equical.cli.train",
     "finetune": "equical.cli.finetune",

@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from equical.workflows.common.provenance import comparable, parameters_of, prove
 __all__ = ["Arrays", "Evaluations"]
 
 Arrays = dict[str, NDArray[Any]]
+
+AT_ONCE = 24
+"""Structures that are calculated together: enough to fill the machine, few enough to lose little by a kill."""
 
 
 class Evaluations:
@@ -62,19 +65,53 @@ class Evaluations:
         Raises:
             InputError: the file there belongs to another structure, model or setting.
         """
-        path = None if self._folder is None else self._folder / f"{name}.npz"
-        fingerprint = self._fingerprint(atoms)
-        if path is not None and self._run.resume and (stored := _read(path)) is not None:
-            if str(stored.pop("fingerprint", "")) != fingerprint:
-                raise InputError(
-                    f"{path} belongs to another structure, model or setting: "
-                    "resume with the same ones, or start afresh with --overwrite or another --output"
-                )
-            self.reused += 1
-            return stored
-        result = {key: np.asarray(value) for key, value in calculate(atoms).items()}
-        if path is not None:
-            self._unwritten.append((path, fingerprint, result))
+        stored = self._stored(name, atoms)
+        return self._keep(name, atoms, calculate(atoms)) if stored is None else stored
+
+    def get_all(
+        self, named: Mapping[str, Atoms], calculate: Callable[[list[Atoms]], Iterable[Mapping[str, Any]]]
+    ) -> Iterator[Arrays]:
+        """Results for many structures, in their order; those that are not on disk are calculated several at a time.
+
+        Args:
+            named: structures by the stems of their files.
+            calculate: function of a list of structures that returns named arrays or numbers for each of them.
+
+        Raises:
+            InputError: as :meth:`get`.
+        """
+        known: dict[str, Arrays | None] = {name: self._stored(name, atoms) for name, atoms in named.items()}
+        missing = [name for name, result in known.items() if result is None]
+        for name in named:
+            if known[name] is None:
+                now, missing = missing[:AT_ONCE], missing[AT_ONCE:]
+                results = calculate([named[one] for one in now])
+                for one, result in zip(now, results, strict=True):
+                    known[one] = self._keep(one, named[one], result)
+            found = known.pop(name)
+            assert found is not None
+            yield found
+
+    def _stored(self, name: str, atoms: Atoms) -> Arrays | None:
+        """What an earlier run has left; None where it is to be calculated."""
+        if self._folder is None or not self._run.resume:
+            return None
+        path = self._folder / f"{name}.npz"
+        stored = _read(path)
+        if stored is None:
+            return None
+        if str(stored.pop("fingerprint", "")) != self._fingerprint(atoms):
+            raise InputError(
+                f"{path} belongs to another structure, model or setting: "
+                "resume with the same ones, or start afresh with --overwrite or another --output"
+            )
+        self.reused += 1
+        return stored
+
+    def _keep(self, name: str, atoms: Atoms, calculated: Mapping[str, Any]) -> Arrays:
+        result = {key: np.asarray(value) for key, value in calculated.items()}
+        if self._folder is not None:
+            self._unwritten.append((self._folder / f"{name}.npz", self._fingerprint(atoms), result))
             if self._run.begun:
                 self._write()
         return result

@@ -1,0 +1,12 @@
+"""Vibrations of molecules and adsorbates from finite displacements.
+
+``structure`` says what moves and ``hessian`` displaces it, ``modes`` diagonalises, ``pointgroup`` and ``thermo`` turn
+frequencies into enthalpies and entropies; ``run`` does one after the other as ``settings`` say; ``files`` and ``plots``
+keep the ``result``.
+"""
+
+from equical.workflows.vib.result import VibResult
+from equical.workflows.vib.run import vib
+from equical.workflows.vib.settings import VibSettings
+
+__all__ = ["VibResult", "VibSettings", "vib"]
