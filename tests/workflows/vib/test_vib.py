@@ -263,6 +263,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, monkeypatch):
         vib(atoms, Stopping(), output=tmp_path, resume=True, displacement=0.02)
 
 
+@pytest.mark.drawn
 def test_files(tmp_path):
     result = vib(oxygen_on_copper(), EMT(), output=tmp_path)
     written = json.loads((tmp_path / "result.json").read_text())
