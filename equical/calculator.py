@@ -22,6 +22,7 @@ from equical.graph import AtomGraph
 from equical.inference.batch import BatchEvaluator
 from equical.inference.executions import make_evaluator
 from equical.inference.stats import Stats
+from equical.model.frozen import BFloat16Matrix, Matrix
 from equical.model.potential import EnergyKind
 from equical.prediction import Prediction
 
@@ -97,14 +98,10 @@ class EquiCalc(Calculator):
             self.checkpoint = Checkpoint(potential, model.metadata, model.name, model.sha256, model.folder)
         else:
             self.checkpoint = load_checkpoint(model, device=where, dtype=precision)
-        # Forces are derivatives in the positions alone.
         potential = self.checkpoint.potential
-        if convolutions == "bfloat16":
-            potential.convolve_in(torch.bfloat16)
-        potential.freeze()
         if not potential.predicts_stress:
             self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
-        self.evaluator = make_evaluator(potential, execution)
+        self.evaluator = make_evaluator(potential, execution, BFloat16Matrix if convolutions else Matrix)
         self.parameters.update(
             model=self.checkpoint.name,
             sha256=self.checkpoint.sha256,
@@ -216,7 +213,7 @@ class EquiCalc(Calculator):
             self._refuse_uncovered(atoms)
             return potential.graph(atoms)
 
-        evaluator = BatchEvaluator(potential, memory)
+        evaluator = BatchEvaluator(self.evaluator.frozen(), memory)
         graphs = ((lambda atoms=atoms: graph(atoms)) for atoms in structures)
         found = evaluator.evaluate(graphs, forces="forces" in wanted, stress="stress" in wanted)
         return [

@@ -14,8 +14,7 @@ from equical.graph import AtomGraph
 from equical.inference.eager import plain_mode, to_host
 from equical.inference.memory import PeakMemory
 from equical.inference.workers import Workers
-from equical.model import Potential
-from equical.model.kernels.chunks import CHUNK_EDGES
+from equical.model.frozen import CHUNK_EDGES, FrozenPotential
 from equical.prediction import Prediction
 
 __all__ = ["BatchEvaluator"]
@@ -34,7 +33,7 @@ GPU_SHARE = 0.5
 
 
 @dataclass
-class Batch:
+class GraphBatch:
     """Structures to be evaluated together, and where they stood in the sequence."""
 
     graphs: list[AtomGraph] = field(default_factory=list)
@@ -55,12 +54,12 @@ class BatchEvaluator:
     much memory a model takes is measured on the first batch, which is small.
 
     Args:
-        potential: the force field, frozen, on the device it shall run on.
+        potential: the force field, on the device it shall run on.
         memory: bytes for tensors; by default 1 GB on a CPU and half of what is free on a GPU. A structure that needs
             more than that is evaluated alone.
     """
 
-    def __init__(self, potential: Potential, memory: float | None = None):
+    def __init__(self, potential: FrozenPotential, memory: float | None = None):
         self.potential = potential
         self.device = potential.reference_energies.device
         if memory is None:
@@ -103,9 +102,9 @@ class BatchEvaluator:
 
     def _batches(
         self, graphs: Iterable[Callable[[], AtomGraph]], done: dict[int, Prediction | InputError]
-    ) -> Iterator[Batch]:
+    ) -> Iterator[GraphBatch]:
         """What is to be evaluated together; structures that have no graph are done with."""
-        batch = Batch()
+        batch = GraphBatch()
         for place, make in enumerate(graphs):
             try:
                 graph = make()
@@ -114,7 +113,7 @@ class BatchEvaluator:
                 continue
             if batch.graphs and batch.cost + _cost(graph) > self._most():
                 yield batch
-                batch = Batch()
+                batch = GraphBatch()
             batch.add(place, graph)
         if batch.graphs:
             yield batch
@@ -127,7 +126,7 @@ class BatchEvaluator:
         # More edges than a CPU's caches want would be evaluated in chunks, and their derivatives twice.
         return most if self.device.type == "cuda" else min(most, CHUNK_EDGES)
 
-    def _run(self, batch: Batch, forces: bool, stress: bool) -> dict[int, Prediction | InputError]:
+    def _run(self, batch: GraphBatch, forces: bool, stress: bool) -> dict[int, Prediction | InputError]:
         try:
             with plain_mode(self.device):
                 prediction = self._predict(batch, forces, stress)
@@ -135,13 +134,13 @@ class BatchEvaluator:
             if len(batch.graphs) == 1:
                 atoms = batch.graphs[0].num_atoms
                 return {batch.places[0]: InputError(f"There is not enough memory for this structure of {atoms} atoms.")}
-            half, halves = len(batch.graphs) // 2, (Batch(), Batch())
+            half, halves = len(batch.graphs) // 2, (GraphBatch(), GraphBatch())
             for index, (place, graph) in enumerate(zip(batch.places, batch.graphs, strict=True)):
                 halves[index >= half].add(place, graph)
             return self._run(halves[0], forces, stress) | self._run(halves[1], forces, stress)
         return dict(zip(batch.places, _split(prediction, batch.graphs), strict=True))
 
-    def _predict(self, batch: Batch, forces: bool, stress: bool) -> Prediction:
+    def _predict(self, batch: GraphBatch, forces: bool, stress: bool) -> Prediction:
         graph = AtomGraph.batch(batch.graphs).to(self.device)
         if self._bytes_per_cost is not None or batch.cost < PROBE_COST / 2:
             return to_host(self.potential.predict(graph, forces=forces, stress=stress))

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from equical.graph import AtomGraph
+from equical.inference.frozen import FrozenTwin
 from equical.inference.neighbor_search import NeighborSearch
 from equical.inference.stats import Stats
 from equical.model import Potential
+from equical.model.frozen import Convolutions, Matrix, freeze
 from equical.neighbors.build import NeighborList
 from equical.prediction import Prediction
 
@@ -27,14 +30,17 @@ class EagerEvaluator:
     """Evaluates one structure after the other.
 
     Args:
-        potential: the force field, frozen, on the device it shall run on.
+        potential: the force field, on the device it shall run on. It is left as it is, and may change.
+        convolutions: what multiplies the matrices of convolutions.
 
     Attributes:
+        frozen: the twin of the force field that is evaluated.
         stats: what it did so far.
     """
 
-    def __init__(self, potential: Potential):
+    def __init__(self, potential: Potential, convolutions: Convolutions = Matrix):
         self.potential = potential
+        self.frozen = FrozenTwin(potential, partial(freeze, convolutions=convolutions))
         self.search = NeighborSearch(potential)
         self.stats = Stats()
 
@@ -54,7 +60,7 @@ class EagerEvaluator:
             with stats.stage("inputs"):
                 graph = exact_graph(atoms, neighbors).to(device)
             with stats.stage("network"):
-                prediction = to_host(self.potential.predict(graph, forces=forces, stress=stress))
+                prediction = to_host(self.frozen().predict(graph, forces=forces, stress=stress))
         stats.evaluations += 1
         stats.list_rebuilds = self.search.rebuilds
         return prediction

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from equical.errors import InputError
 from equical.inference.backends import Backend, CompiledBackend, CudaGraphBackend, DirectBackend
 from equical.inference.eager import EagerEvaluator
+from equical.inference.frozen import FrozenTwin
 from equical.inference.static import StaticEvaluator
 from equical.inference.stats import Stats
 from equical.model import Potential
+from equical.model.frozen import Convolutions, Matrix
 from equical.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -31,14 +33,20 @@ class Evaluator(Protocol):
     """Evaluates structures that come one after the other."""
 
     potential: Potential
+    frozen: FrozenTwin
     stats: Stats
 
     def evaluate(self, atoms: Atoms, *, forces: bool, stress: bool) -> Prediction:
         """Energy of a structure, and forces and stress where wanted, on the host."""
 
 
-def make_evaluator(potential: Potential, execution: str = "auto") -> Evaluator:
+def make_evaluator(potential: Potential, execution: str = "auto", convolutions: Convolutions = Matrix) -> Evaluator:
     """The evaluator of that name, for the device the force field is on.
+
+    Args:
+        potential: the force field, which is left as it is, and may change.
+        execution: one of :data:`EXECUTIONS`.
+        convolutions: what multiplies the matrices of convolutions.
 
     Raises:
         InputError: there is no such execution, or not on this device.
@@ -51,10 +59,10 @@ def make_evaluator(potential: Potential, execution: str = "auto") -> Evaluator:
     if execution == "auto":
         execution = "cuda-graph" if on_gpu else "eager"
     if execution == "eager":
-        return EagerEvaluator(potential)
+        return EagerEvaluator(potential, convolutions)
     backends: dict[str, type[Backend]] = {
         "static": DirectBackend,
         "cuda-graph": CudaGraphBackend,
         "compile": CompiledBackend,
     }
-    return StaticEvaluator(potential, backends[execution]())
+    return StaticEvaluator(potential, backends[execution](), convolutions)

@@ -6,6 +6,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from equical.errors import InputError
 from equical.inference.backends import Backend
 from equical.inference.buckets import Capacity, Counts
 from equical.inference.eager import EagerEvaluator, exact_graph, plain_mode, to_host
+from equical.inference.frozen import FrozenTwin
 from equical.inference.step import Candidates, Outputs, StaticInputs, Step
 from equical.model import Potential
+from equical.model.frozen import Convolutions, FrozenPotential, Matrix, freeze_whole
 from equical.neighbors.backends import Integers
 from equical.neighbors.build import COINCIDENT, NeighborList
 from equical.prediction import Prediction
@@ -32,7 +35,7 @@ MOST_PREPARED = 4
 
 
 @dataclass
-class Prepared:
+class PreparedStep:
     """A step made ready for structures up to some size.
 
     Attributes:
@@ -55,25 +58,30 @@ class StaticEvaluator:
     prepared, there is one warning, and from then on everything is eager.
 
     Args:
-        potential: the force field, frozen, on the device it shall run on.
+        potential: the force field, on the device it shall run on. It is left as it is, and may change.
         backend: how steps are run.
+        convolutions: what multiplies the matrices of convolutions.
 
     Attributes:
+        frozen: the twin of the force field that eager execution evaluates.
+        whole: the twin that is in the steps.
         stats: what it did so far.
     """
 
-    def __init__(self, potential: Potential, backend: Backend):
+    def __init__(self, potential: Potential, backend: Backend, convolutions: Convolutions = Matrix):
         self.potential, self.backend = potential, backend
-        self.eager = EagerEvaluator(potential)
-        self.stats, self.search = self.eager.stats, self.eager.search
+        self.eager = EagerEvaluator(potential, convolutions)
+        self.frozen, self.stats, self.search = self.eager.frozen, self.eager.stats, self.eager.search
         self.device = potential.reference_energies.device
+        whole = FrozenTwin(potential, partial(freeze_whole, convolutions=convolutions))
+        self.whole = self.frozen if self.device.type == "cuda" else whole  # on a GPU both are the same
         # With a cap, which pairs are edges is more than a matter of distance: each step gets a list of its own.
         self.select = self.search.cap is None
         self._forget()
 
     def _forget(self) -> None:
-        self._prepared: OrderedDict[Hashable, Prepared] = OrderedDict()
-        self._weights: Hashable = None
+        self._prepared: OrderedDict[Hashable, PreparedStep] = OrderedDict()
+        self._frozen: FrozenPotential | None = None
         self._capacity: Capacity | None = None
         self._listed: NeighborList | None = None
         self._candidates: Candidates | None = None
@@ -143,14 +151,15 @@ class StaticEvaluator:
         self, capacity: Capacity, atoms: Atoms, candidates: Candidates, wraps: Integers, derivatives: bool
     ) -> Outputs:
         stats = self.stats
-        key, prepared = self._find(capacity, derivatives)
-        step = prepared.step if prepared else Step(self.potential, capacity, derivatives, self.select)
+        frozen = self.whole()
+        key, prepared = self._find(frozen, capacity, derivatives)
+        step = prepared.step if prepared else Step(frozen, capacity, derivatives, self.select)
         with stats.stage("inputs"):
             inputs = prepared.inputs if prepared else StaticInputs.allocate(capacity, self.device)
             inputs.write(atoms.numbers, atoms.positions, atoms.cell.array, wraps, candidates)
         if prepared is None:
             with stats.stage("capture"):
-                prepared = Prepared(step, inputs, self.backend.prepare(step, inputs))
+                prepared = PreparedStep(step, inputs, self.backend.prepare(step, inputs))
             self._keep(key, prepared)
         with stats.stage("network"):
             # A copy, whatever the device: the next replay writes to the same place.
@@ -165,20 +174,20 @@ class StaticEvaluator:
             prepared.checked = True
         return outputs
 
-    def _find(self, capacity: Capacity, derivatives: bool) -> tuple[Hashable, Prepared | None]:
+    def _find(
+        self, frozen: FrozenPotential, capacity: Capacity, derivatives: bool
+    ) -> tuple[Hashable, PreparedStep | None]:
         """The prepared step for everything that makes a difference, if there is one."""
-        weights = _signature(self.potential)
-        if weights != self._weights:
+        if frozen is not self._frozen:  # the weights have changed
             self._prepared.clear()
-            self.potential.freeze()  # what is made of weights once is made of the new ones
-            self._weights = _signature(self.potential)
+            self._frozen = frozen
         modes = (torch.are_deterministic_algorithms_enabled(), _matmul_precision(self.device))
-        key = (capacity, derivatives, self.potential.dtype, self.potential.training, modes)
+        key = (capacity, derivatives, modes)
         if key in self._prepared:
             self._prepared.move_to_end(key)
         return key, self._prepared.get(key)
 
-    def _keep(self, key: Hashable, prepared: Prepared) -> None:
+    def _keep(self, key: Hashable, prepared: PreparedStep) -> None:
         self._prepared[key] = prepared
         self.stats.captures += 1
         while len(self._prepared) > MOST_PREPARED:
@@ -189,7 +198,7 @@ class StaticEvaluator:
         neighbors = self.search.neighbors(atoms.positions, atoms.cell.array, atoms.pbc)
         graph = exact_graph(atoms, neighbors).to(self.device)
         forces, stress = found.forces is not None, found.stress is not None
-        expected = to_host(self.potential.predict(graph, forces=forces, stress=stress))
+        expected = to_host(self.frozen().predict(graph, forces=forces, stress=stress))
         tolerance = _tolerance(self.potential.dtype, self.device)
         volume = atoms.cell.volume
         for name, scale in (("atom_energies", 1.0), ("forces", 1.0), ("stress", volume)):
@@ -214,13 +223,7 @@ class StaticEvaluator:
         return self.eager.evaluate(atoms, forces=forces, stress=stress)
 
 
-FORGOTTEN = {"_prepared", "_weights", "_capacity", "_listed", "_candidates", "_edges"}
-
-
-def _signature(potential: Potential) -> Hashable:
-    """Changes whenever a weight is moved or written to."""
-    tensors = [*potential.parameters(), *potential.buffers()]
-    return tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
+FORGOTTEN = {"_prepared", "_frozen", "_capacity", "_listed", "_candidates", "_edges"}
 
 
 def _matmul_precision(device: torch.device) -> str:

@@ -144,7 +144,7 @@ class Step:
     """Energy, and with ``derivatives`` forces and stress, of one structure in static buffers.
 
     Args:
-        potential: the force field.
+        potential: the force field, frozen whole (:func:`equical.model.frozen.freeze_whole`) or not at all.
         capacity: how much the buffers hold.
         derivatives: whether forces and stress are computed.
         select: whether edges are picked among the candidates by their distance; otherwise every candidate is an edge.
@@ -166,7 +166,7 @@ class Step:
             ``[12 + A]`` or, with derivatives, ``[12 + A + 3·A]`` float64; see :meth:`unpack`.
         """
         graph, edges, closest = self._graph(inputs)
-        found = self.potential.predict(graph, forces=self.derivatives, stress=self.has_stress, chunked=False)
+        found = self.potential.predict(graph, forces=self.derivatives, stress=self.has_stress)
         stress = found.energy.new_zeros(9) if found.stress is None else found.stress[0].reshape(9)
         parts = [found.energy[:1], edges.double()[None], closest[None], stress, found.atom_energies]
         if found.forces is not None:

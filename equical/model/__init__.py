@@ -1,11 +1,26 @@
-"""The Equiformer network and its bricks, one file each.
+"""Networks of the Equiformer family, and the force field made of one: energies, forces and stresses in physical units.
 
 ::
 
     numbers ──▶ atom embedding ─┐
-    vectors ──▶ edge features ──┼─▶ edge-degree embedding ─▶ x ─▶ [ norm ▶ attention ▶ + ▶ norm ▶ feed-forward ▶ + ] × N
+    vectors ──▶ edge geometry ──┼─▶ edge-degree embedding ─▶ x ─▶ [ norm ▶ attention ▶ + ▶ norm ▶ feed-forward ▶ + ] × N
                                 │                                                                          │
                                 └────────────── frames, envelope, radial basis ─────────────────────▶  norm ▶ heads
+
+    AtomGraph ─▶ Potential (units, reference energies, derivatives) ─▶ Prediction
+                     └── freeze ─▶ FrozenPotential: the same, executed otherwise
+
+* ``potential``: :class:`Potential`, the only class that knows units and takes derivatives.
+* ``scales``, ``output``: from the network's own units to physical ones; what a network returns.
+* ``generations``: which configuration makes which network. A published generation is a folder of its own:
+  ``v3`` (ours, too: smooth and conservative) and ``v2``. They read like the figures of their papers.
+* ``bricks``: what the generations share, plain mathematics without a word on execution.
+* ``kernels``: every operation with derivatives of its own, each beside its plain twin.
+* ``frozen``: other classes for the same bricks, for force fields that only predict.
+
+Imports point down: ``frozen → potential → v2, v3 → bricks → kernels → so3``. To add a brick, write it in ``bricks``, or
+in the folder of the generation that alone has it, name it in that generation's ``config``, and put it in its ``block``
+or ``network``; a brick that should be executed otherwise gets a twin in ``frozen``.
 """
 
 from equical.model.bricks.embedding import ForceEncoding

@@ -8,14 +8,12 @@ from torch import Tensor, nn
 
 from equical.graph import AtomGraph
 from equical.model.bricks.embedding import ForceEncoding
-from equical.model.bricks.linear import SO2Linear
 from equical.model.bricks.repulsion import ZBLRepulsion
 from equical.model.generations import AnyConfig, build_network
-from equical.model.kernels.chunks import CHUNK_EDGES
 from equical.model.kernels.segment import segment_sum
+from equical.model.output import NetworkOutput
 from equical.model.scales import Scales
 from equical.model.v3.config import ModelConfig
-from equical.model.v3.network import NetworkOutput
 from equical.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -80,21 +78,6 @@ class Potential(nn.Module):
             self.get_submodule(module).register_buffer(leaf, constant.to(weight.device, dtype), persistent=False)
         return self
 
-    def convolve_in(self, products: torch.dtype) -> Self:
-        """Multiply matrices of frozen convolutions in another floating-point type; see :attr:`.SO2Linear.products`."""
-        for module in self.modules():
-            if isinstance(module, SO2Linear):
-                module.products = products
-        return self
-
-    def freeze(self) -> Self:
-        """Give up training: derivatives in the positions alone, and everything made from weights made once."""
-        self.requires_grad_(False)
-        for module in self.modules():
-            if isinstance(module, SO2Linear):
-                module.freeze()
-        return self
-
     @property
     def cutoff(self) -> float:
         """Å."""
@@ -130,9 +113,8 @@ class Potential(nn.Module):
         stress: bool = False,
         create_graph: bool = False,
         encoding: ForceEncoding | None = None,
-        chunked: bool | None = None,
     ) -> Prediction:
-        """Evaluate a batch of structures.
+        """Evaluate a batch of structures, all edges at once; see :mod:`equical.model.frozen` for large ones.
 
         The graph may be more precise than the network: edge vectors are made in the graph's type and then rounded, and
         sums over edges and atoms are taken in float64.
@@ -143,21 +125,12 @@ class Potential(nn.Module):
             stress: whether stresses are wanted.
             create_graph: keep everything differentiable in the parameters, for training.
             encoding: forces of corrupted structures (DeNS models only).
-            chunked: whether to evaluate edges a few at a time, which bounds the memory but depends on the numbers in
-                the graph; by default where that pays. False also keeps each operation whole.
         """
         derive = self.config.conservative and (forces or stress)
         vectors = edge_vectors(graph).to(self.dtype)
         with torch.set_grad_enabled(derive or create_graph):
             vectors = vectors.detach().requires_grad_(derive)
-            # A GPU has the memory for all edges at once, and small structures everywhere.
-            on_cpu = not create_graph and vectors.device.type == "cpu"
-            streamed = on_cpu and chunked is not False
-            if chunked is None:
-                chunked = on_cpu and len(vectors) > CHUNK_EDGES
-            output = self.network(
-                graph.numbers, vectors, graph.sender, graph.receiver, encoding, chunked=chunked, streamed=streamed
-            )
+            output = self.network(graph.numbers, vectors, graph.sender, graph.receiver, encoding)
             learned = output.energy.double() * self.scales.energy
             if self.repulsion is not None:
                 repulsion = self.repulsion(graph.numbers, vectors, graph.sender, graph.receiver)

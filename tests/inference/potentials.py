@@ -23,7 +23,7 @@ CONFIGS = {
 }  # fmt: skip
 
 
-def frozen(kind: str = "conservative", dtype: torch.dtype = torch.float64, seed: int = 1) -> Potential:
+def force_field(kind: str = "conservative", dtype: torch.dtype = torch.float64, seed: int = 1) -> Potential:
     """A force field of a kind, with means and scales that differ for every output."""
     scales = Scales(20.0, 0.7, 3.0, 0.1, 0.5, 0.01, 0.4, 0.02)
-    return random_potential(CONFIGS[kind], seed, scale=scales, dtype=dtype).freeze()
+    return random_potential(CONFIGS[kind], seed, scale=scales, dtype=dtype)

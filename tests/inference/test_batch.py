@@ -14,8 +14,9 @@ from equical.errors import InputError
 from equical.inference import batch
 from equical.inference.batch import BatchEvaluator
 from equical.inference.memory import PeakMemory
+from equical.model.frozen import freeze
 from tests.conftest import make_structures
-from tests.inference.potentials import CONFIGS, frozen
+from tests.inference.potentials import CONFIGS, force_field
 from tests.tolerances import EXACT
 
 
@@ -102,7 +103,7 @@ def test_properties_that_are_not_predicted_are_refused(tiny_calculator):
 
 @pytest.mark.parametrize("kind", ["conservative", "direct", "EquiformerV2"])
 def test_the_budget_of_memory_is_kept(kind, monkeypatch):
-    potential, budget = frozen(kind), 3e6
+    potential, budget = force_field(kind), 3e6
     structures = many(40)
     peaks, predict = [], BatchEvaluator._predict
 
@@ -113,7 +114,7 @@ def test_the_budget_of_memory_is_kept(kind, monkeypatch):
         return found
 
     monkeypatch.setattr(BatchEvaluator, "_predict", measured)
-    evaluator = BatchEvaluator(potential, budget)
+    evaluator = BatchEvaluator(freeze(potential), budget)
     graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in structures]
     energies = [float(one.energy) for one in evaluator.evaluate(graphs, forces=True, stress=True)]
     at_a_time = min(len(peaks) - 1, torch.get_num_threads())
@@ -122,7 +123,7 @@ def test_the_budget_of_memory_is_kept(kind, monkeypatch):
 
 
 def test_where_memory_runs_out_batches_are_halved(monkeypatch):
-    potential, predict = frozen(), BatchEvaluator._predict
+    potential, predict = force_field(), BatchEvaluator._predict
 
     def small_machine(self, batch, forces, stress):
         if len(batch.graphs) > 2 or any(graph.num_atoms > 8 for graph in batch.graphs):
@@ -132,7 +133,7 @@ def test_where_memory_runs_out_batches_are_halved(monkeypatch):
     monkeypatch.setattr(BatchEvaluator, "_predict", small_machine)
     structures = [*many(8), make_structures()["crystal"] * (3, 1, 1), *many(3)]
     graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in structures]
-    found = list(BatchEvaluator(potential).evaluate(graphs, forces=True, stress=False))
+    found = list(BatchEvaluator(freeze(potential)).evaluate(graphs, forces=True, stress=False))
     assert "not enough memory for this structure of 12 atoms" in str(found.pop(8))
     del structures[8]
     for atoms, one in zip(structures, found, strict=True):
@@ -141,14 +142,14 @@ def test_where_memory_runs_out_batches_are_halved(monkeypatch):
 
 def test_results_come_as_soon_as_they_are_there(monkeypatch):
     monkeypatch.setattr(batch, "PROBE_COST", 1)
-    potential, taken = frozen(), []
+    potential, taken = force_field(), []
 
     def graphs():
         for atoms in many(6):
             taken.append(atoms)
             yield lambda atoms=atoms: potential.graph(atoms)
 
-    evaluator = BatchEvaluator(potential, memory=1.0)
+    evaluator = BatchEvaluator(freeze(potential), memory=1.0)
     results = evaluator.evaluate(graphs(), forces=False, stress=False)
     next(results)
     assert len(taken) < 4
@@ -156,10 +157,10 @@ def test_results_come_as_soon_as_they_are_there(monkeypatch):
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_all_kinds_of_models(kind):
-    potential = frozen(kind)
+    potential = force_field(kind)
     structures = many(8)
     graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in structures]
-    found = BatchEvaluator(potential).evaluate(graphs, forces=True, stress=potential.predicts_stress)
+    found = BatchEvaluator(freeze(potential)).evaluate(graphs, forces=True, stress=potential.predicts_stress)
     for atoms, one in zip(structures, found, strict=True):
         expected = potential.predict(potential.graph(atoms))
         assert_allclose(one.forces, expected.forces, atol=EXACT)

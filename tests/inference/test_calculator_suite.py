@@ -19,8 +19,8 @@ def emulated_graphs(monkeypatch):
     """Every calculator of a test evaluates in emulated graphs, and does not fall back."""
     evaluators = []
 
-    def make(potential, execution):
-        evaluators.append(StaticEvaluator(potential, EmulatedGraphBackend()))
+    def make(potential, execution, convolutions):
+        evaluators.append(StaticEvaluator(potential, EmulatedGraphBackend(), convolutions))
         return evaluators[-1]
 
     monkeypatch.setattr(module, "make_evaluator", make)

@@ -5,12 +5,12 @@ from numpy.testing import assert_array_equal
 
 from equical.inference.eager import EagerEvaluator
 from tests.conftest import make_structures
-from tests.inference.potentials import CONFIGS, frozen
+from tests.inference.potentials import CONFIGS, force_field
 
 
 def test_a_kept_list_gives_the_bits_of_a_list_made_anew():
     for kind in CONFIGS:
-        potential = frozen(kind)
+        potential = force_field(kind)
         going, rng = EagerEvaluator(potential), np.random.default_rng(0)
         atoms = make_structures()["compound, skewed cell"]
         for step in range(6):

@@ -12,12 +12,12 @@ from equical.inference.eager import EagerEvaluator
 from equical.inference.executions import EXECUTIONS, make_evaluator
 from equical.inference.static import StaticEvaluator
 from tests.conftest import make_structures
-from tests.inference.potentials import frozen
+from tests.inference.potentials import force_field
 from tests.tolerances import EXACT, SINGLE
 
 
 def chosen(execution, device):
-    evaluator = make_evaluator(frozen().to(device), execution)
+    evaluator = make_evaluator(force_field().to(device), execution)
     return type(evaluator), type(getattr(evaluator, "backend", None))
 
 
@@ -36,7 +36,7 @@ def test_executions_on_a_cpu(execution, evaluator, backend):
 
 def test_cuda_graphs_on_a_gpu(monkeypatch):
     """Only the choice is looked at, which needs no GPU: the force field is told that it is on one."""
-    potential = frozen()
+    potential = force_field()
     monkeypatch.setattr(type(potential.reference_energies), "device", torch.device("cuda"))
     for execution in ("auto", "cuda-graph"):
         evaluator = make_evaluator(potential, execution)
@@ -71,9 +71,10 @@ def test_the_calculator_gives_the_same_numbers_and_tells_what_it_did(tiny_checkp
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch's own compiler
 @pytest.mark.skipif(shutil.which("c++") is None, reason="needs a C++ compiler")
 def test_a_compiled_step_is_an_eager_one():
-    evaluator, eager = make_evaluator(frozen(), "compile"), EagerEvaluator(frozen())
+    evaluator, eager = make_evaluator(force_field(), "compile"), EagerEvaluator(force_field())
     for seed in range(3):
         atoms = make_structures()["crystal"]
         atoms.rattle(0.05, seed=seed)
@@ -89,8 +90,8 @@ def test_where_nothing_can_be_compiled_there_is_a_warning_and_a_result(monkeypat
         raise RuntimeError("no compiler\nto be found")
 
     monkeypatch.setattr(torch, "compile", broken)
-    evaluator, atoms = make_evaluator(frozen(), "compile"), make_structures()["one atom"]
+    evaluator, atoms = make_evaluator(force_field(), "compile"), make_structures()["one atom"]
     with pytest.warns(RuntimeWarning, match="Compiled execution does not work here.* no compiler to be found"):
         found = evaluator.evaluate(atoms, forces=True, stress=True)
-    expected = EagerEvaluator(frozen()).evaluate(atoms, forces=True, stress=True)
+    expected = EagerEvaluator(force_field()).evaluate(atoms, forces=True, stress=True)
     torch.testing.assert_close(found.forces, expected.forces)

@@ -14,7 +14,7 @@ from equical.inference.eager import EagerEvaluator
 from equical.inference.executions import make_evaluator
 from equical.inference.static import StaticEvaluator
 from tests.conftest import TINY, make_structures, random_potential, waiting_is_an_error
-from tests.inference.potentials import CONFIGS, frozen
+from tests.inference.potentials import CONFIGS, force_field
 
 pytestmark = [
     pytest.mark.gpu,
@@ -23,7 +23,7 @@ pytestmark = [
 
 
 def on_gpu(kind="conservative", dtype=torch.float64):
-    return frozen(kind).to("cuda", dtype).freeze()
+    return force_field(kind).to("cuda", dtype)
 
 
 def copper(repeats=2, seed=0):
@@ -51,7 +51,7 @@ def assert_close(found, expected, tolerance):
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_replay_is_eager_is_cpu(kind, error_mode):
     of = StaticEvaluator(on_gpu(kind), CudaGraphBackend(error_mode))
-    eager, host = EagerEvaluator(on_gpu(kind)), EagerEvaluator(frozen(kind))
+    eager, host = EagerEvaluator(on_gpu(kind)), EagerEvaluator(force_field(kind))
     for atoms in make_structures().values():
         expected = evaluate(host, atoms)
         assert_close(evaluate(eager, atoms), expected, 1e-9)
@@ -75,13 +75,13 @@ def test_changed_species_cell_and_weights_reach_the_graph():
     assert_close(evaluate(of, atoms), evaluate(EagerEvaluator(of.potential), atoms), 1e-9)
     atoms.set_cell(atoms.cell.array * 1.02, scale_atoms=True)
     assert_close(evaluate(of, atoms), evaluate(EagerEvaluator(of.potential), atoms), 1e-9)
-    of.potential.load_state_dict(frozen(seed=2).state_dict())
+    of.potential.load_state_dict(force_field(seed=2).state_dict())
     assert_close(evaluate(of, atoms), evaluate(EagerEvaluator(of.potential), atoms), 1e-9)
     assert of.stats.captures == 2
 
 
 def test_graphs_that_share_a_pool_do_not_disturb_each_other():
-    of, host = make_evaluator(on_gpu()), EagerEvaluator(frozen())
+    of, host = make_evaluator(on_gpu()), EagerEvaluator(force_field())
     sizes = [copper(1), copper(2), copper(3)]
     expected = [evaluate(host, atoms) for atoms in sizes]
     for order in ((0, 1, 2), (2, 1, 0), (1, 1, 0, 2)):
@@ -120,7 +120,6 @@ def test_memory_does_not_grow_over_ten_thousand_replays():
 def test_graphs_are_no_slower_than_eager_execution(repeats, capsys):
     """Timed on an idle GPU, and printed; where launches dominate, graphs must win clearly."""
     potential = random_potential(TINY.model_copy(update={"channels": 64, "cutoff": 5.0})).to("cuda", torch.float32)
-    potential.freeze()
     atoms, seconds = copper(repeats), {}
     for name in ("eager", "cuda-graph"):
         of, times = make_evaluator(potential, name), []

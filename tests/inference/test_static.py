@@ -19,14 +19,14 @@ from equical.inference.static import StaticEvaluator
 from equical.inference.step import Step
 from equical.testing.emulation import EmulatedGraphBackend
 from tests.conftest import make_structures
-from tests.inference.potentials import CONFIGS, frozen
+from tests.inference.potentials import CONFIGS, force_field
 from tests.tolerances import EXACT
 
 BACKENDS = {"emulated graphs": EmulatedGraphBackend, "direct": DirectBackend}
 
 
 def evaluator(kind="conservative", backend=EmulatedGraphBackend, **options) -> StaticEvaluator:
-    return StaticEvaluator(frozen(kind, **options), backend())
+    return StaticEvaluator(force_field(kind, **options), backend())
 
 
 def evaluate(of, atoms):
@@ -115,7 +115,7 @@ def test_atoms_that_are_wrapped_and_unwrapped(copper):
 
 @pytest.mark.parametrize("derived", [True, False])
 def test_weights_that_are_loaded_later_are_used(copper, derived):
-    of, other = evaluator(), frozen(seed=2)
+    of, other = evaluator(), force_field(seed=2)
     assert_right(of, copper)
     before = evaluate(of, copper).energy
     if derived:
@@ -239,7 +239,7 @@ class Broken(DirectBackend):
 
 @pytest.mark.parametrize(("how", "reason"), [("error", "not permitted"), ("wrong", "atom_energies differ by")])
 def test_what_does_not_work_is_given_up_with_one_warning(copper, how, reason):
-    of = StaticEvaluator(frozen(), Broken(how))
+    of = StaticEvaluator(force_field(), Broken(how))
     expected = evaluate(EagerEvaluator(of.potential), copper)
     with pytest.warns(RuntimeWarning, match=f"Broken execution does not work.*eager.*{reason}") as caught:
         first = evaluate(of, copper)
@@ -264,7 +264,7 @@ def test_a_wrong_derivative_is_noticed(copper, name, place):
             return replay
 
     with pytest.warns(RuntimeWarning, match=f"{name} differ by"):
-        evaluate(StaticEvaluator(frozen(), Shifted()), copper)
+        evaluate(StaticEvaluator(force_field(), Shifted()), copper)
 
 
 def test_mistakes_in_the_input_are_no_reason_to_give_up(copper):

@@ -11,7 +11,7 @@ from equical.inference.step import Candidates, StaticInputs, Step
 from equical.neighbors.build import neighbor_list
 from equical.neighbors.nearest import nearest
 from tests.conftest import make_structures
-from tests.inference.potentials import CONFIGS, frozen
+from tests.inference.potentials import CONFIGS, force_field
 from tests.tolerances import EXACT
 
 SKIN = 0.7
@@ -66,7 +66,7 @@ def cluster(count, seed, kind):
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_structures_of_every_kind(kind):
-    potential = frozen(kind)
+    potential = force_field(kind)
     for atoms in make_structures().values():
         outputs = run(potential, atoms, Capacity.holding(counts_of(potential, atoms)))
         assert_equal_to_unpadded(potential, atoms, outputs)
@@ -75,7 +75,7 @@ def test_structures_of_every_kind(kind):
 @pytest.mark.parametrize("kind", ["crystal", "slab", "molecule"])
 @pytest.mark.parametrize("count", [1, 6, 7, 8, 14, 15, 16])  # up to, at and beyond what 8, 16 and 24 rows hold
 def test_random_structures_across_the_edges_of_buckets(count, kind):
-    potential = frozen()
+    potential = force_field()
     atoms = cluster(count, seed=count, kind=kind)
     outputs = run(potential, atoms, Capacity.holding(counts_of(potential, atoms)))
     assert_equal_to_unpadded(potential, atoms, outputs)
@@ -83,7 +83,7 @@ def test_random_structures_across_the_edges_of_buckets(count, kind):
 
 @pytest.mark.parametrize("kind", ["conservative", "direct", "EquiformerV2"])
 def test_buffers_that_fit_exactly_and_buffers_far_too_large(kind):
-    potential, atoms = frozen(kind), cluster(7, seed=3, kind="crystal")
+    potential, atoms = force_field(kind), cluster(7, seed=3, kind="crystal")
     counts = counts_of(potential, atoms)
     exact = Capacity(counts.atoms, counts.candidates, counts.edges)
     large = Capacity(5 * counts.atoms, 2 * counts.candidates, 3 * counts.edges)
@@ -92,7 +92,7 @@ def test_buffers_that_fit_exactly_and_buffers_far_too_large(kind):
 
 
 def test_energies_alone_are_the_same_energies():
-    potential, atoms = frozen(), cluster(7, seed=3, kind="slab")
+    potential, atoms = force_field(), cluster(7, seed=3, kind="slab")
     capacity = Capacity.holding(counts_of(potential, atoms))
     outputs = run(potential, atoms, capacity, derivatives=False)
     assert outputs.prediction.forces is None and outputs.prediction.stress is None
@@ -101,7 +101,7 @@ def test_energies_alone_are_the_same_energies():
 
 
 def test_wrapped_atoms_are_where_they_were():
-    potential, atoms = frozen(), cluster(7, seed=4, kind="crystal")
+    potential, atoms = force_field(), cluster(7, seed=4, kind="crystal")
     capacity = Capacity.holding(counts_of(potential, atoms))
     wraps = np.random.default_rng(0).integers(-2, 3, (7, 3))
     step = Step(potential, capacity, True, True)
@@ -112,14 +112,14 @@ def test_wrapped_atoms_are_where_they_were():
 
 
 def test_more_edges_than_there_is_room_for_are_counted():
-    potential, atoms = frozen(), cluster(7, seed=3, kind="crystal")
+    potential, atoms = force_field(), cluster(7, seed=3, kind="crystal")
     counts = counts_of(potential, atoms)
     outputs = run(potential, atoms, Capacity(counts.atoms, counts.candidates, counts.edges - 1))
     assert outputs.edges == counts.edges
 
 
 def test_the_closest_pair_is_told():
-    potential = frozen()
+    potential = force_field()
     pair = Atoms("Cu2", positions=[[0, 0, 0], [0, 0, 1.5]])
     lonely = Atoms("Cu")
     capacity = Capacity(8, 64, 64)
@@ -128,7 +128,7 @@ def test_the_closest_pair_is_told():
 
 
 def test_every_write_replaces_everything_of_the_structure_before():
-    potential = frozen()
+    potential = force_field()
     first, second = cluster(12, seed=1, kind="crystal"), cluster(5, seed=2, kind="slab")
     capacity = Capacity.holding(counts_of(potential, first))
     step = Step(potential, capacity, True, True)

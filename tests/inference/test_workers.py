@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 from equical.inference import batch
 from equical.inference.batch import BatchEvaluator
 from equical.inference.workers import Workers
-from tests.inference.potentials import frozen
+from equical.model.frozen import freeze
+from tests.inference.potentials import force_field
 from tests.inference.test_batch import many
 from tests.tolerances import EXACT
 
@@ -61,9 +62,9 @@ def test_batches_of_two_threads_are_those_of_each_structure_alone(monkeypatch):
     monkeypatch.setattr(
         BatchEvaluator, "_predict", lambda *a: names.add(threading.current_thread().name) or predict(*a)
     )
-    potential, structures = frozen(), many(60)
+    potential, structures = force_field(), many(60)
     graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in structures]
-    found = list(BatchEvaluator(potential, memory=3e6).evaluate(graphs, forces=True, stress=False))
+    found = list(BatchEvaluator(freeze(potential), memory=3e6).evaluate(graphs, forces=True, stress=False))
     assert len(names) == 3  # the first batch, which is measured, is the caller's
     assert len(found) == len(structures)
     for atoms, one in zip(structures, found, strict=True):
@@ -79,7 +80,7 @@ def test_a_structure_for_all_cores_is_not_given_to_one(monkeypatch):
     monkeypatch.setattr(
         BatchEvaluator, "_predict", lambda *a: names.add(threading.current_thread().name) or predict(*a)
     )
-    potential = frozen()
+    potential = force_field()
     graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in many(8)]
-    assert len(list(BatchEvaluator(potential).evaluate(graphs, forces=False, stress=False))) == 8
+    assert len(list(BatchEvaluator(freeze(potential)).evaluate(graphs, forces=False, stress=False))) == 8
     assert names == {threading.current_thread().name}

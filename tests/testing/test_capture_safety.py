@@ -14,11 +14,12 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from equical.inference.buckets import Capacity
 from equical.inference.step import StaticInputs, Step
 from equical.inference.tracing import run_on_fake_device, trace
+from equical.model.frozen import freeze_whole
 from equical.model.kernels import sphere_product
 from equical.testing.capture_safety import unsafe_nodes, unsafe_operations
 from equical.testing.emulation import EmulatedGraphBackend
 from tests.conftest import make_structures
-from tests.inference.potentials import CONFIGS, frozen
+from tests.inference.potentials import CONFIGS, force_field
 from tests.inference.test_step import candidates_of
 from tests.tolerances import EXACT
 
@@ -26,7 +27,7 @@ CAPACITY = Capacity(8, 192, 128)
 
 
 def step_on(device, kind="conservative", capacity=CAPACITY, derivatives=True):
-    potential = frozen(kind).to(device).freeze()
+    potential = freeze_whole(force_field(kind).to(device))
     step = Step(potential, capacity, derivatives, potential.config.max_neighbors is None)
     return step, StaticInputs.allocate(capacity, torch.device(device))
 

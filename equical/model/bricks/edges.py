@@ -1,35 +1,18 @@
-"""What every layer needs to know about the edges, computed once per structure."""
+"""What every layer needs to know about the edges, and how atoms pass messages along them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equical.model.bricks.radial import GaussianBasis, polynomial_envelope
-from equical.model.kernels.segment import gather
+from equical.model.kernels.segment import Rows
 from equical.so3.frames import edge_frames
 from equical.so3.wigner import EdgeRotations, edge_rotations
 
-__all__ = ["EdgeFeatures", "Edges", "MessageFunction", "Rows", "UpdateFunction", "edge_features"]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A row for each edge: that of one of its atoms.
-
-    Attributes:
-        values: ``[N, ...]`` of atoms.
-        index: ``[E]`` which atom.
-    """
-
-    values: Tensor
-    index: Tensor
-
-    def read(self) -> Tensor:
-        """``[E, ...]``."""
-        return gather(self.values, self.index)
+__all__ = ["EdgeFeatures", "EdgeGeometry", "Edges", "MessageFunction", "UpdateFunction"]
 
 
 MessageFunction = Callable[[tuple[Rows, ...], tuple[Rows, ...], "EdgeFeatures"], Tensor]
@@ -40,14 +23,16 @@ UpdateFunction = Callable[[Tensor], Tensor]
 
 
 class Edges(Protocol):
-    """Edges over which atoms exchange messages, all at once or a few at a time."""
+    """Edges along which atoms pass messages."""
 
     @property
     def numbers(self) -> Tensor:
         """``[N]`` atomic numbers."""
 
-    def exchange(self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]) -> Tensor:
-        """Let atoms exchange messages.
+    def message_pass(
+        self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]
+    ) -> Tensor:
+        """Let every atom receive messages from its neighbours.
 
         Args:
             messages: what happens on edges, summed over the edges of each receiver.
@@ -73,7 +58,6 @@ class EdgeFeatures:
         envelope: ``[E]`` smooth cutoff, zero at and beyond the cutoff; ones if the model has none.
         basis: ``[E, num_radial]`` Gaussians of the distance.
         rotations: between the coefficients of atoms and those of edges.
-        streamed: whether what is wide may pass a few edges at a time: derivatives in the positions alone, once.
     """
 
     numbers: Tensor
@@ -83,14 +67,15 @@ class EdgeFeatures:
     envelope: Tensor
     basis: Tensor
     rotations: EdgeRotations
-    streamed: bool = field(default=False, kw_only=True)
 
     @property
     def num_atoms(self) -> int:
         return self.numbers.shape[0]
 
-    def exchange(self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]) -> Tensor:
-        """See :meth:`Edges.exchange`."""
+    def message_pass(
+        self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]
+    ) -> Tensor:
+        """See :meth:`Edges.message_pass`."""
         of_senders = tuple(Rows(values, self.sender) for values in senders)
         of_receivers = tuple(Rows(values, self.receiver) for values in receivers)
         return messages(of_senders, of_receivers, self)
@@ -100,29 +85,38 @@ class EdgeFeatures:
         return function(x)
 
 
-def edge_features(
-    numbers: Tensor,
-    vectors: Tensor,
-    sender: Tensor,
-    receiver: Tensor,
-    *,
-    basis: GaussianBasis,
-    cutoff: float,
-    lmax: int,
-    mmax: int,
-    envelope: bool,
-    streamed: bool = False,
-) -> EdgeFeatures:
-    """Edge features from edge vectors ``[E, 3]`` (Å, from receiver to sender); differentiable in the vectors."""
-    distance = vectors.square().sum(dim=-1).sqrt()
-    direction = vectors / distance[:, None]
-    return EdgeFeatures(
-        numbers=numbers,
-        sender=sender,
-        receiver=receiver,
-        distance=distance,
-        envelope=polynomial_envelope(distance, cutoff) if envelope else torch.ones_like(distance),
-        basis=basis(distance),
-        rotations=edge_rotations(edge_frames(direction), lmax, mmax),
-        streamed=streamed,
-    )
+class EdgeGeometry(nn.Module):
+    """From edge vectors to everything that depends on them alone; differentiable in the vectors.
+
+    Args:
+        cutoff: Å.
+        num_radial: Gaussians between zero and the cutoff.
+        lmax: highest degree of features on atoms.
+        mmax: highest order kept on edges.
+        envelope: whether the model has a smooth cutoff.
+    """
+
+    def __init__(self, cutoff: float, num_radial: int, lmax: int, mmax: int, *, envelope: bool):
+        super().__init__()
+        self.cutoff, self.lmax, self.mmax, self.envelope = cutoff, lmax, mmax, envelope
+        self.basis = GaussianBasis(cutoff, num_radial)
+
+    def forward(self, numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor) -> EdgeFeatures:
+        """Features of the edges of N atoms.
+
+        Args:
+            numbers: ``[N]`` atomic numbers.
+            vectors: ``[E, 3]`` Å, from receiver to sender.
+            sender, receiver: ``[E]`` atoms of each edge.
+        """
+        distance = vectors.square().sum(dim=-1).sqrt()
+        direction = vectors / distance[:, None]
+        return EdgeFeatures(
+            numbers=numbers,
+            sender=sender,
+            receiver=receiver,
+            distance=distance,
+            envelope=polynomial_envelope(distance, self.cutoff) if self.envelope else torch.ones_like(distance),
+            basis=self.basis(distance),
+            rotations=edge_rotations(edge_frames(direction), self.lmax, self.mmax),
+        )

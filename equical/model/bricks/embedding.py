@@ -5,23 +5,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from equical.model.bricks.edges import EdgeFeatures, Edges, Rows
+from equical.model.bricks.edges import EdgeFeatures, Edges
 from equical.model.bricks.linear import SO3Linear
 from equical.model.bricks.radial import RadialMLP
-from equical.model.kernels.segment import segment_sum
-from equical.model.v2.config import EquiformerV2Config
-from equical.model.v3.config import ModelConfig
+from equical.model.kernels.segment import Rows, segment_sum
+from equical.so3.harmonics import spherical_harmonics
 
-__all__ = ["AtomEmbedding", "EdgeDegreeEmbedding", "ForceEmbedding", "ForceEncoding", "force_harmonics"]
+__all__ = ["AtomEmbedding", "EdgeDegreeEmbedding", "ForceEncoding", "force_harmonics"]
 
 
 class AtomEmbedding(nn.Module):
     """A learned vector for each element, on degree zero."""
 
-    def __init__(self, config: ModelConfig | EquiformerV2Config):
+    def __init__(self, lmax: int, channels: int, max_elements: int):
         super().__init__()
-        self.coefficients = (config.lmax + 1) ** 2
-        self.table = nn.Embedding(config.max_elements, config.channels)
+        self.coefficients = (lmax + 1) ** 2
+        self.table = nn.Embedding(max_elements, channels)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """``[N]`` atomic numbers to ``[N, (lmax + 1)², channels]``."""
@@ -30,22 +29,24 @@ class AtomEmbedding(nn.Module):
 
 
 class EdgeDegreeEmbedding(nn.Module):
-    """What the neighbours look like from an atom: harmonics of their directions with learned radial weights."""
+    """What the neighbours look like from an atom: harmonics of their directions with learned radial weights.
 
-    def __init__(self, config: ModelConfig | EquiformerV2Config):
+    Args:
+        radial: weighs ``(lmax + 1)·width`` harmonics of an edge.
+        lmax: highest degree.
+        avg_degree: typical number of neighbours, which the sum is divided by.
+        widen: from the ``width`` channels of an edge to those of an atom; by default they are as many.
+    """
+
+    def __init__(self, radial: RadialMLP, lmax: int, avg_degree: float, widen: SO3Linear | None = None):
         super().__init__()
-        self.lmax, self.avg_degree = config.lmax, config.avg_degree
-        width = config.message_channels or config.channels
-        outputs = (config.lmax + 1) * width
-        self.radial = RadialMLP(config.num_radial, config.edge_channels, outputs, config.max_elements)
-        self.widen = (
-            nn.Identity() if config.message_channels is None else SO3Linear(config.lmax, width, config.channels)
-        )
+        self.lmax, self.avg_degree = lmax, avg_degree
+        self.radial, self.widen = radial, widen or nn.Identity()
 
     def forward(self, edges: Edges) -> Tensor:
         """Sum over the edges of each atom: ``[N, (lmax + 1)², channels]``."""
         as_sender, as_receiver = self.radial.element_parts(edges.numbers)
-        return self.widen(edges.exchange(self._terms, (as_sender,), (as_receiver,)))
+        return self.widen(edges.message_pass(self._terms, (as_sender,), (as_receiver,)))
 
     def _terms(self, senders: tuple[Rows, ...], receivers: tuple[Rows, ...], edges: EdgeFeatures) -> Tensor:
         weights = self.radial(edges.basis, senders[0].read() + receivers[0].read())
@@ -66,24 +67,8 @@ class ForceEncoding:
     mask: Tensor
 
 
-class ForceEmbedding(nn.Module):
-    """Encode forces as harmonics of their direction times their length over √3 (DeNS, arXiv 2403.09549, eq. 6)."""
-
-    def __init__(self, config: ModelConfig):
-        super().__init__()
-        self.lmax = config.lmax
-        self.linear = SO3Linear(config.lmax, 1, config.channels)
-
-    def forward(self, encoding: ForceEncoding) -> Tensor:
-        """``[N, (lmax + 1)², channels]``, exactly zero on atoms outside the mask."""
-        encoded = self.linear(force_harmonics(encoding.forces, self.lmax))
-        return encoded * encoding.mask[:, None, None]
-
-
 def force_harmonics(forces: Tensor, lmax: int) -> Tensor:
     """Harmonics of the directions of ``forces [N, 3]`` times their lengths over √3: ``[N, (lmax + 1)², 1]``."""
-    from e3nn.o3 import spherical_harmonics
-
     length = forces.norm(dim=-1, keepdim=True)
-    harmonics = spherical_harmonics(list(range(lmax + 1)), forces, True, "component")
-    return (harmonics * length / 3**0.5)[:, :, None]
+    directions = forces / length.clamp(min=torch.finfo(forces.dtype).tiny)
+    return (spherical_harmonics(directions, lmax) * length / 3**0.5)[:, :, None]

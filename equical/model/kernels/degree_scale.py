@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["scale_degrees"]
+__all__ = ["plain_scale_degrees", "scale_degrees"]
 
 
 class _Scale(torch.autograd.Function):
@@ -51,3 +51,9 @@ class _Contract(torch.autograd.Function):
 def scale_degrees(x: Tensor, weights: Tensor) -> Tensor:
     """``x [E, (lmax + 1)², C]`` in degree order times ``weights [E, lmax + 1, C]``."""
     return _Scale.apply(x, weights)
+
+
+def plain_scale_degrees(x: Tensor, weights: Tensor) -> Tensor:
+    """:func:`scale_degrees` with every weight repeated for the orders of its degree."""
+    orders = torch.tensor([2 * degree + 1 for degree in range(weights.shape[1])])
+    return x * weights.repeat_interleave(orders, dim=1)

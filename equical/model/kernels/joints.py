@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["cut", "join"]
+__all__ = ["cut", "join", "plain_cut", "plain_join"]
 
 
 class _Cut(torch.autograd.Function):
@@ -45,3 +45,13 @@ def cut(whole: Tensor, sizes: Sequence[int], dim: int) -> tuple[Tensor, ...]:
 def join(pieces: Sequence[Tensor], dim: int) -> Tensor:
     """Pieces side by side along ``dim``; like :func:`torch.cat`."""
     return _Join.apply(dim, *pieces)
+
+
+def plain_cut(whole: Tensor, sizes: Sequence[int], dim: int) -> tuple[Tensor, ...]:
+    """:func:`cut` as torch has it."""
+    return tuple(whole.split(list(sizes), dim))
+
+
+def plain_join(pieces: Sequence[Tensor], dim: int) -> Tensor:
+    """:func:`join` as torch has it."""
+    return torch.cat(list(pieces), dim)

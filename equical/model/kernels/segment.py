@@ -4,12 +4,13 @@ Torch differentiates ``index_select`` into ``index_add_``, which is several time
 with an expanded index. Tying the two operations together makes both directions, and their second derivatives, fast.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["gather", "segment_max", "segment_sum"]
+__all__ = ["Rows", "gather", "plain_gather", "plain_segment_sum", "segment_max", "segment_sum"]
 
 
 class _Gather(torch.autograd.Function):
@@ -43,9 +44,19 @@ def gather(values: Tensor, index: Tensor) -> Tensor:
     return _Gather.apply(values, index)
 
 
+def plain_gather(values: Tensor, index: Tensor) -> Tensor:
+    """:func:`gather` as torch has it."""
+    return values[index]
+
+
 def segment_sum(values: Tensor, index: Tensor, rows: int) -> Tensor:
     """Sum of the rows of ``values [E, ...]`` that share an ``index [E]``: ``[rows, ...]``, zero where none do."""
     return _SegmentSum.apply(values, index, rows)
+
+
+def plain_segment_sum(values: Tensor, index: Tensor, rows: int) -> Tensor:
+    """:func:`segment_sum` as torch has it."""
+    return values.new_zeros(rows, *values.shape[1:]).index_add(0, index, values)
 
 
 def segment_max(values: Tensor, index: Tensor, rows: int) -> Tensor:
@@ -53,3 +64,20 @@ def segment_max(values: Tensor, index: Tensor, rows: int) -> Tensor:
     values = values.detach()
     largest = torch.full((rows, values.shape[1]), -torch.inf, dtype=values.dtype, device=values.device)
     return largest.scatter_reduce_(0, index[:, None].expand_as(values), values, "amax")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row for each edge: that of one of its atoms.
+
+    Attributes:
+        values: ``[N, ...]`` of atoms.
+        index: ``[E]`` which atom.
+    """
+
+    values: Tensor
+    index: Tensor
+
+    def read(self) -> Tensor:
+        """``[E, ...]``."""
+        return gather(self.values, self.index)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["sphere_product"]
+__all__ = ["plain_sphere_product", "sphere_product"]
 
 CHUNK_ELEMENTS = 1 << 20
 """Grid values (numbers) made at a time: about what the second-level caches of a few cores hold."""
@@ -54,3 +54,8 @@ def sphere_product(x: Tensor, y: Tensor, to_grid: Tensor, from_grid: Tensor) -> 
         ``[E, S, channels]``.
     """
     return _SphereProduct.apply(x, y, to_grid, to_grid, from_grid)
+
+
+def plain_sphere_product(x: Tensor, y: Tensor, to_grid: Tensor, from_grid: Tensor) -> Tensor:
+    """:func:`sphere_product` with all grid values at once."""
+    return from_grid @ ((to_grid @ x) * (to_grid @ y))

@@ -6,23 +6,26 @@ and saved for the derivative, they cost more than their arithmetic. Here they li
 time; the derivative gathers and weighs once more, which is cheap. On the way back, rotating out of the frame and
 summing over the edges of an atom go the same way.
 
-Once differentiable, and only in what is not a weight: for frozen networks.
+Once differentiable, and only in what is not a weight: for frozen networks. The plain twins are what networks that
+learn compute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from equical.model.bricks.edges import Rows
-from equical.model.bricks.linear import SO2Linear
+from equical.model.kernels.degree_scale import scale_degrees
+from equical.model.kernels.joints import join
+from equical.model.kernels.segment import Rows, segment_sum
 
-__all__ = ["hidden_features", "runs_of_edges", "sum_out_of_frames"]
+__all__ = ["LinearMap", "hidden_features", "plain_hidden_features", "plain_sum_out_of_frames", "runs_of_edges"]
+__all__ += ["sum_out_of_frames"]
 
 STREAM_ELEMENTS = 1 << 20
 """Numbers of the widest tensor made at a time: about what the second-level caches of a few cores hold."""
@@ -31,9 +34,19 @@ PARTS_OF_A_PRODUCT = 4
 """So many of these pieces go through the linear map together: its weights fill a cache, too."""
 
 
+class LinearMap(Protocol):
+    """A linear map of edges with frozen weights, that knows its own transpose."""
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map ``[e, S, inputs]`` of some edges."""
+
+    def adjoint(self, *grads: Tensor) -> Tensor:
+        """Derivatives in what the map returns to the derivative in ``x``."""
+
+
 class _HiddenFeatures(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, linear: SO2Linear, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, linear: LinearMap, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.linear = linear
         ctx.save_for_backward(*tensors)
         message = _Message(*tensors)
@@ -134,7 +147,7 @@ class _SumOutOfFrames(torch.autograd.Function):
 
 
 def hidden_features(
-    linear: SO2Linear, senders: Rows, receivers: Rows, weights: Tensor, into_frame: Tensor
+    linear: LinearMap, senders: Rows, receivers: Rows, weights: Tensor, into_frame: Tensor
 ) -> tuple[Tensor, ...]:
     """Both atoms side by side, weighed, rotated into the frame of the edge, and through its first linear map.
 
@@ -152,6 +165,18 @@ def hidden_features(
     )
 
 
+def plain_hidden_features(
+    linear: Callable[[Tensor], tuple[Tensor, ...]],
+    senders: Rows,
+    receivers: Rows,
+    weights: Tensor,
+    into_frame: Tensor,
+) -> tuple[Tensor, ...]:
+    """:func:`hidden_features` of all edges at once."""
+    message = scale_degrees(join([senders.read(), receivers.read()], dim=-1), weights)
+    return linear(torch.bmm(into_frame, message))
+
+
 def sum_out_of_frames(values: Tensor, weight: Tensor, out_of_frame: Tensor, receiver: Tensor, atoms: int) -> Tensor:
     """Messages times attention weights, rotated out of the frames of edges and summed over the edges of each receiver.
 
@@ -166,6 +191,13 @@ def sum_out_of_frames(values: Tensor, weight: Tensor, out_of_frame: Tensor, rece
         ``[N, (lmax + 1)², channels]``.
     """
     return _SumOutOfFrames.apply(receiver, atoms, values, weight, out_of_frame)
+
+
+def plain_sum_out_of_frames(
+    values: Tensor, weight: Tensor, out_of_frame: Tensor, receiver: Tensor, atoms: int
+) -> Tensor:
+    """:func:`sum_out_of_frames` of all edges at once."""
+    return segment_sum(torch.bmm(out_of_frame, values * weight[:, None, :]), receiver, atoms)
 
 
 def runs_of_edges(edges: slice, frames: Tensor, channels: int) -> Iterator[slice]:

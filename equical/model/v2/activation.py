@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from equical.model.kernels.sphere_product import CHUNK_ELEMENTS
 from equical.so3.sphere_grid import sphere_grid
 
 __all__ = ["SeparableSphereActivation"]
@@ -28,14 +27,5 @@ class SeparableSphereActivation(nn.Module):
     def forward(self, x: Tensor, scalars: Tensor) -> Tensor:
         """Coefficients ``[E, S, channels]`` and invariants ``[E, channels]`` to ``[E, S, channels]``."""
         invariants = nn.functional.silu(scalars)[:, None, :]
-        if x.requires_grad or x.device.type != "cpu":
-            signal = nn.functional.silu(torch.matmul(self.to_grid, x))
-            return torch.cat([invariants, torch.matmul(self.from_grid, signal)], dim=1)
-        # Grid values are 17 times as many as coefficients: a few edges at a time, they stay in the cache.
-        result = torch.empty_like(x)
-        result[:, :1] = invariants
-        rows = max(1, CHUNK_ELEMENTS // (len(self.to_grid) * x.shape[2]))
-        for part, found in zip(x.split(rows), result[:, 1:].split(rows), strict=True):
-            signal = nn.functional.silu(torch.matmul(self.to_grid, part), inplace=True)
-            found.copy_(torch.matmul(self.from_grid, signal))
-        return result
+        signal = nn.functional.silu(torch.matmul(self.to_grid, x))
+        return torch.cat([invariants, torch.matmul(self.from_grid, signal)], dim=1)

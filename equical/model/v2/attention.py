@@ -9,7 +9,6 @@ from equical.model.bricks.activation import smooth_leaky_relu
 from equical.model.bricks.linear import SO2Linear, SO3Linear
 from equical.model.bricks.radial import RadialMLP
 from equical.model.kernels.segment import gather, segment_max, segment_sum
-from equical.model.kernels.streaming import runs_of_edges
 from equical.model.v2.activation import SeparableSphereActivation
 from equical.model.v2.config import EquiformerV2Config
 from equical.model.v2.edges import VectorEdges
@@ -44,15 +43,14 @@ class GraphAttention(nn.Module):
 
     def forward(self, x: Tensor, edges: VectorEdges) -> Tensor:
         """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
-        message = self._message(x, edges) if torch.is_grad_enabled() else self._streamed_message(x, edges)
-        invariants, hidden = self.so2_linear_1(message)
+        invariants, hidden = self.so2_linear_1(self.messages(x, edges))
         features, scalars = invariants.split([self.alpha_width, hidden.shape[-1]], dim=1)
         value = self.so2_linear_2(self.activation(hidden, scalars))[1]
         value = value.unflatten(-1, (self.heads, -1)) * self._softmax(features, edges)[:, None, :, None]
         value = torch.bmm(edges.rotations.out_of_frame, value.flatten(2))
         return self.projection(segment_sum(value, edges.receiver, edges.num_atoms))
 
-    def _weights(self, edges: VectorEdges) -> list[Tensor]:
+    def radial_weights(self, edges: VectorEdges) -> list[Tensor]:
         """Radial weights ``[E, lmax + 1 - m, 2·channels]`` for each order m, the same for +m and −m."""
         as_sender, as_receiver = self.radial.element_parts(edges.numbers)
         elements = gather(as_sender, edges.sender) + gather(as_receiver, edges.receiver)
@@ -60,24 +58,12 @@ class GraphAttention(nn.Module):
         zero, *pairs = weights.split(self.degrees_of_order, dim=1)
         return [zero, *(weight for weight in pairs for _ in range(2))]
 
-    def _message(self, x: Tensor, edges: VectorEdges) -> Tensor:
+    def messages(self, x: Tensor, edges: VectorEdges) -> Tensor:
         """Sender and receiver side by side, in the frame of the edge, weighted: ``[E, S, 2·channels]``."""
         pair = torch.cat([gather(x, edges.sender), gather(x, edges.receiver)], dim=-1)
-        weights = self._weights(edges)
+        weights = self.radial_weights(edges)
         rotated = torch.bmm(edges.rotations.into_frame, pair).split([weight.shape[1] for weight in weights], dim=1)
         return torch.cat([part * weight for part, weight in zip(rotated, weights, strict=True)], dim=1)
-
-    def _streamed_message(self, x: Tensor, edges: VectorEdges) -> Tensor:
-        """:meth:`_message`, a few edges at a time, where no derivative is wanted."""
-        weights, into_frame = self._weights(edges), edges.rotations.into_frame
-        sizes = [weight.shape[1] for weight in weights]
-        result = x.new_empty(*into_frame.shape[:2], 2 * x.shape[2])
-        for run in runs_of_edges(slice(0, len(result)), into_frame, result.shape[2]):
-            pair = torch.cat([x.index_select(0, ends[run]) for ends in (edges.sender, edges.receiver)], dim=-1)
-            rotated = torch.bmm(into_frame[run], pair).split(sizes, dim=1)
-            for part, weight, target in zip(rotated, weights, result[run].split(sizes, dim=1), strict=True):
-                torch.mul(part, weight[run], out=target)
-        return result
 
     def _softmax(self, features: Tensor, edges: VectorEdges) -> Tensor:
         """Attention weights over the edges of a receiver: ``[E, heads]``."""

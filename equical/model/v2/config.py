@@ -60,8 +60,3 @@ class EquiformerV2Config(BaseModel):
     def smooth(self) -> bool:
         """Whether the energy is continuous in the positions: it jumps where the set of nearest neighbours changes."""
         return False
-
-    @property
-    def message_channels(self) -> None:
-        """This generation sends all channels along edges."""
-        return None

@@ -3,15 +3,15 @@
 from torch import Tensor, nn
 
 from equical.model.bricks.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEncoding
-from equical.model.bricks.radial import GaussianBasis
+from equical.model.bricks.radial import RadialMLP
+from equical.model.output import NetworkOutput
 from equical.model.v2.attention import GraphAttention
 from equical.model.v2.config import EquiformerV2Config
-from equical.model.v2.edges import VectorEdges, vector_edges
+from equical.model.v2.edges import VectorEdges, VectorGeometry
 from equical.model.v2.embedding import ForceEmbedding
 from equical.model.v2.feedforward import EnergyHead, FeedForward
 from equical.model.v2.heads import StressHead, VectorHead
 from equical.model.v2.norm import SeparableLayerNorm
-from equical.model.v3.network import NetworkOutput
 
 __all__ = ["EquiformerV2"]
 
@@ -38,9 +38,11 @@ class EquiformerV2(nn.Module):
     def __init__(self, config: EquiformerV2Config):
         super().__init__()
         self.config = config
-        self.basis = GaussianBasis(config.cutoff, config.num_radial)
-        self.atom_embedding = AtomEmbedding(config)
-        self.edge_degree_embedding = EdgeDegreeEmbedding(config)
+        self.geometry = VectorGeometry(config.cutoff, config.num_radial, config.lmax, config.mmax)
+        self.atom_embedding = AtomEmbedding(config.lmax, config.channels, config.max_elements)
+        weights = (config.lmax + 1) * config.channels
+        radial = RadialMLP(config.num_radial, config.edge_channels, weights, config.max_elements)
+        self.edge_degree_embedding = EdgeDegreeEmbedding(radial, config.lmax, config.avg_degree)
         self.force_embedding = ForceEmbedding(config) if config.denoising else None
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.num_layers))
         self.norm = SeparableLayerNorm(config.lmax, config.channels)
@@ -56,8 +58,6 @@ class EquiformerV2(nn.Module):
         sender: Tensor,
         receiver: Tensor,
         encoding: ForceEncoding | None = None,
-        chunked: bool = False,
-        streamed: bool = False,
     ) -> NetworkOutput:
         """Evaluate all heads.
 
@@ -65,11 +65,9 @@ class EquiformerV2(nn.Module):
             numbers: ``[N]`` atomic numbers.
             vectors: ``[E, 3]`` Å, from receiver to sender, of the nearest neighbours only.
             sender, receiver: ``[E]`` atoms of each edge.
-            chunked, streamed: of no effect; twenty neighbours an atom fit as they are.
             encoding: forces of a corrupted structure, for DeNS models only.
         """
-        config = self.config
-        edges = vector_edges(numbers, vectors, sender, receiver, basis=self.basis, lmax=config.lmax, mmax=config.mmax)
+        edges = self.geometry(numbers, vectors, sender, receiver)
         x = self.atom_embedding(numbers) + self.edge_degree_embedding(edges)
         if self.force_embedding is not None:
             x = x + self.force_embedding(encoding)
@@ -77,7 +75,7 @@ class EquiformerV2(nn.Module):
             x = block(x, edges)
         x = self.norm(x)
         return NetworkOutput(
-            energy=self.energy_head(x) / config.avg_num_nodes,
+            energy=self.energy_head(x) / self.config.avg_num_nodes,
             forces=self.force_head(x, edges),
             stress=None if self.stress_head is None else self.stress_head(x, edges),
             noise=None if self.noise_head is None or encoding is None else self.noise_head(x, edges),

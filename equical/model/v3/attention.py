@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from equical.model.bricks.activation import GateActivation, SphereProduct, smooth_leaky_relu
-from equical.model.bricks.edges import EdgeFeatures, Edges, Rows
-from equical.model.bricks.linear import SO3Linear
-from equical.model.bricks.mirror_linear import edge_linear
+from equical.model.bricks.edges import EdgeFeatures, Edges
+from equical.model.bricks.linear import SO2Linear, SO3Linear
+from equical.model.bricks.mirror_linear import O2Linear
 from equical.model.bricks.radial import RadialMLP
 from equical.model.kernels.degree_scale import scale_degrees
-from equical.model.kernels.joints import cut, join
-from equical.model.kernels.segment import gather, segment_max, segment_sum
-from equical.model.kernels.streaming import hidden_features, sum_out_of_frames
+from equical.model.kernels.joints import cut
+from equical.model.kernels.segment import Rows, gather, segment_max, segment_sum
+from equical.model.kernels.streaming import plain_hidden_features, plain_sum_out_of_frames
 from equical.model.v3.config import ModelConfig
 
 __all__ = ["GraphAttention"]
@@ -46,8 +46,9 @@ class GraphAttention(nn.Module):
         self.alpha_width = config.num_heads * config.alpha_channels
         inputs = width if config.merge == "add" else 2 * width
         extra, signals = self.alpha_width + self.activation.num_scalars, self.activation.num_signals
-        self.so2_linear_1 = edge_linear(config, inputs, hidden, extra, signals)
-        self.so2_linear_2 = edge_linear(config, hidden, config.num_heads * config.value_channels)
+        edge_linear = O2Linear if config.mirror else SO2Linear
+        self.so2_linear_1 = edge_linear(lmax, mmax, inputs, hidden, extra, signals)
+        self.so2_linear_2 = edge_linear(lmax, mmax, hidden, config.num_heads * config.value_channels)
         self.alpha_norm = nn.LayerNorm(config.alpha_channels)
         self.alpha_dot = nn.Parameter(torch.empty(config.num_heads, config.alpha_channels))
         nn.init.uniform_(self.alpha_dot, -1 / sqrt(config.alpha_channels), 1 / sqrt(config.alpha_channels))
@@ -59,33 +60,32 @@ class GraphAttention(nn.Module):
         """``[N, (lmax + 1)², channels]`` to ``[N, (lmax + 1)², outputs]``."""
         as_sender, as_receiver = self.radial.element_parts(edges.numbers)
         senders, receivers = (self.sender_linear(x), as_sender), (self.receiver_linear(x), as_receiver)
-        return self.projection(edges.exchange(self._messages, senders, receivers))
+        return self.projection(edges.message_pass(self._messages, senders, receivers))
 
     def _messages(self, senders: tuple[Rows, ...], receivers: tuple[Rows, ...], edges: EdgeFeatures) -> Tensor:
         """Weighted messages summed over the edges of each receiver: ``[N, (lmax + 1)², heads·V]``."""
         elements = senders[1].read() + receivers[1].read()
         weights = self.radial(edges.basis, elements).unflatten(-1, (self.lmax + 1, -1))
-        streamed = edges.streamed and self.merge == "concat" and self.so2_linear_1.frozen
-        into_frame, out_of_frame = edges.rotations.into_frame, edges.rotations.out_of_frame
-        if streamed:
-            invariants, *signals = hidden_features(self.so2_linear_1, senders[0], receivers[0], weights, into_frame)
-        else:
-            message = self._merge(senders[0].read(), receivers[0].read(), weights)
-            invariants, *signals = self.so2_linear_1(torch.bmm(into_frame, message))
+        invariants, *signals = self.hidden_features(senders[0], receivers[0], weights, edges)
         features, scalars = cut(invariants, [self.alpha_width, self.activation.num_scalars], dim=1)
         value = self.so2_linear_2(self.activation(scalars, *signals))[1]
-        weight = self._attention_weight(features, edges)
-        if streamed:
-            return sum_out_of_frames(value, weight, out_of_frame, edges.receiver, edges.num_atoms)
-        value = torch.bmm(out_of_frame, value * weight[:, None, :])
-        return segment_sum(value, edges.receiver, edges.num_atoms)
+        return self.sum_messages(value, self._attention_weight(features, edges), edges)
 
-    def _merge(self, sender: Tensor, receiver: Tensor, weights: Tensor) -> Tensor:
-        """Features of both atoms, each degree and channel with its radial weight: ``[E, (lmax + 1)², inputs]``."""
+    def hidden_features(self, sender: Rows, receiver: Rows, weights: Tensor, edges: EdgeFeatures) -> tuple[Tensor, ...]:
+        """Both atoms merged, each degree and channel with its radial weight ``[E, lmax + 1, ...]``, in the frame of the
+        edge, through the first linear map: what that returns."""
+        into_frame = edges.rotations.into_frame
         if self.merge == "concat":
-            return scale_degrees(join([sender, receiver], dim=-1), weights)
-        for_sender, for_receiver = cut(weights, [sender.shape[2]] * 2, dim=-1)
-        return scale_degrees(sender, for_sender) + scale_degrees(receiver, for_receiver)
+            return plain_hidden_features(self.so2_linear_1, sender, receiver, weights, into_frame)
+        from_sender, from_receiver = sender.read(), receiver.read()
+        for_sender, for_receiver = cut(weights, [from_sender.shape[2]] * 2, dim=-1)
+        message = scale_degrees(from_sender, for_sender) + scale_degrees(from_receiver, for_receiver)
+        return self.so2_linear_1(torch.bmm(into_frame, message))
+
+    def sum_messages(self, value: Tensor, weight: Tensor, edges: EdgeFeatures) -> Tensor:
+        """Messages ``[E, S, heads·V]`` times weights ``[E, heads·V]``, rotated out of frames and summed on atoms."""
+        out_of_frame = edges.rotations.out_of_frame
+        return plain_sum_out_of_frames(value, weight, out_of_frame, edges.receiver, edges.num_atoms)
 
     def _attention_weight(self, features: Tensor, edges: EdgeFeatures) -> Tensor:
         """Softmax over the edges of a receiver, faded by the envelope, for each value channel: ``[E, heads·V]``."""

@@ -1,38 +1,20 @@
 """The network, from edge vectors to energies; dimensionless inside."""
 
-from dataclasses import dataclass
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
-from equical.model.bricks.edges import EdgeFeatures, Edges, edge_features
-from equical.model.bricks.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEmbedding, ForceEncoding
-from equical.model.bricks.radial import GaussianBasis
-from equical.model.kernels.chunks import FeatureFunction, chunk_edges
+from equical.model.bricks.edges import EdgeGeometry
+from equical.model.bricks.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEncoding
+from equical.model.bricks.linear import SO3Linear
+from equical.model.bricks.radial import RadialMLP
+from equical.model.output import NetworkOutput
 from equical.model.v3.block import TransformerBlock
 from equical.model.v3.config import ModelConfig
+from equical.model.v3.embedding import ForceEmbedding
 from equical.model.v3.heads import EnergyHead, StressHead, VectorHead
 from equical.model.v3.norm import MergedLayerNorm
 
-__all__ = ["Equiformer", "NetworkOutput"]
-
-
-@dataclass(frozen=True)
-class NetworkOutput:
-    """What the heads say, in the network's own units.
-
-    Attributes:
-        energy: ``[N]`` for each atom.
-        forces: ``[N, 3]`` of a direct model.
-        stress: ``[N, 3, 3]`` of a direct model; the mean over a structure is its stress.
-        noise: ``[N, 3]`` of a DeNS model that was given a force encoding.
-    """
-
-    energy: Tensor
-    forces: Tensor | None = None
-    stress: Tensor | None = None
-    noise: Tensor | None = None
+__all__ = ["Equiformer"]
 
 
 class Equiformer(nn.Module):
@@ -41,9 +23,11 @@ class Equiformer(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        self.basis = GaussianBasis(config.cutoff, config.num_radial)
-        self.atom_embedding = AtomEmbedding(config)
-        self.edge_degree_embedding = EdgeDegreeEmbedding(config)
+        self.geometry = EdgeGeometry(
+            config.cutoff, config.num_radial, config.lmax, config.mmax, envelope=config.envelope
+        )
+        self.atom_embedding = AtomEmbedding(config.lmax, config.channels, config.max_elements)
+        self.edge_degree_embedding = _edge_degree_embedding(config)
         self.force_embedding = ForceEmbedding(config) if config.denoising else None
         self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.num_layers))
         self.norm = MergedLayerNorm(config.lmax, config.channels)
@@ -60,8 +44,6 @@ class Equiformer(nn.Module):
         sender: Tensor,
         receiver: Tensor,
         encoding: ForceEncoding | None = None,
-        chunked: bool = False,
-        streamed: bool = False,
     ) -> NetworkOutput:
         """Evaluate all heads.
 
@@ -70,13 +52,8 @@ class Equiformer(nn.Module):
             vectors: ``[E, 3]`` Å, from receiver to sender.
             sender, receiver: ``[E]`` atoms of each edge.
             encoding: forces of a corrupted structure, for DeNS models only.
-            chunked: evaluate edges a few at a time, which bounds the memory; gradients in the vectors only, once.
-            streamed: keep less and in smaller pieces, which is faster on a CPU; gradients in the vectors only, once.
         """
-        config = self.config
-        features = chunk_edges if chunked else _at_once
-        edge_features = partial(self._edge_features, streamed=streamed)
-        edges: Edges = features(numbers, vectors, sender, receiver, edge_features)
+        edges = self.geometry(numbers, vectors, sender, receiver)
         x = self.atom_embedding(numbers) + self.edge_degree_embedding(edges)
         if encoding is not None:
             assert self.force_embedding is not None
@@ -85,34 +62,18 @@ class Equiformer(nn.Module):
             x = block(x, edges)
         x = self.norm(x)
         return NetworkOutput(
-            energy=self.energy_head(x) / config.avg_num_nodes,
+            energy=self.energy_head(x) / self.config.avg_num_nodes,
             forces=None if self.force_head is None else self.force_head(x, edges),
             stress=None if self.stress_head is None else self.stress_head(x),
             noise=None if self.noise_head is None or encoding is None else self.noise_head(x, edges),
         )
 
-    def _edge_features(
-        self, numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor, *, streamed: bool
-    ) -> EdgeFeatures:
-        config = self.config
-        return edge_features(
-            numbers,
-            vectors,
-            sender,
-            receiver,
-            basis=self.basis,
-            cutoff=config.cutoff,
-            lmax=config.lmax,
-            mmax=config.mmax,
-            envelope=config.envelope,
-            streamed=streamed,
-        )
 
-
-def _at_once(
-    numbers: Tensor, vectors: Tensor, sender: Tensor, receiver: Tensor, features: FeatureFunction
-) -> EdgeFeatures:
-    return features(numbers, vectors, sender, receiver)
+def _edge_degree_embedding(config: ModelConfig) -> EdgeDegreeEmbedding:
+    width = config.message_channels or config.channels
+    radial = RadialMLP(config.num_radial, config.edge_channels, (config.lmax + 1) * width, config.max_elements)
+    widen = None if config.message_channels is None else SO3Linear(config.lmax, width, config.channels)
+    return EdgeDegreeEmbedding(radial, config.lmax, config.avg_degree, widen)
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from equical.model import Potential
+from equical.model.frozen import freeze
 from equical.prediction import Prediction
 from equical.training.data.batching import TrainingBatch, collate, plan_batches
 from equical.training.data.dataset import Sample
@@ -52,13 +53,15 @@ def evaluate_samples(
 ) -> Evaluation:
     """Predict every sample, without keeping anything for the weights' gradient; processes share the batches."""
     world = world or World()
+    # Pieces have a type of their own, which autocast would not change.
+    frozen = potential if bfloat16 else freeze(potential)
     batches = plan_batches(samples, range(len(samples)), max_atoms=max_atoms, max_edges=max_edges)
     parts: list[tuple[int, Comparison, Any, Any]] = []
     for number in range(world.rank, len(batches), world.size):
         members = [samples[index] for index in batches[number]]
         batch = collate(members, skip_fixed=skip_fixed).to(device)
         with multiplying_in(device, bfloat16):
-            prediction = predict_batch(potential, batch, terms, create_graph=False)
+            prediction = predict_batch(frozen, batch, terms, create_graph=False)
         sums, totals = loss_sums(terms, prediction, batch)
         sums = sums.detach()
         parts.append((number, compare(prediction, batch, members), sums.cpu().numpy(), totals.cpu().numpy()))

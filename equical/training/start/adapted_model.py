@@ -8,6 +8,7 @@ import numpy as np
 
 from equical.errors import InputError
 from equical.model import Potential
+from equical.model.frozen import freeze
 from equical.model.potential import EnergyKind
 from equical.training.config import StageConfig, TrainConfig
 from equical.training.data.batching import collate, plan_batches
@@ -35,6 +36,7 @@ def with_references(
 def predicted_energies(potential: Potential, samples: Sequence[Sample], stage: StageConfig) -> list[float]:
     """eV, the model's energy of each sample, in batches as ``stage`` has them."""
     energies: list[float] = []
+    frozen = freeze(potential)
     for members in plan_batches(
         samples,
         range(len(samples)),
@@ -42,7 +44,7 @@ def predicted_energies(potential: Potential, samples: Sequence[Sample], stage: S
         max_edges=EVALUATION_FACTOR * stage.batch.max_edges,
     ):
         graph = collate([samples[index] for index in members]).graph
-        energies += potential.predict(graph, forces=False).energy.tolist()
+        energies += frozen.predict(graph, forces=False).energy.tolist()
     return energies
 
 

@@ -1,11 +1,11 @@
 """Each brick commutes with the rotations it should commute with."""
 
-import pytest
 import torch
-from e3nn import o3
+from tests.rotations import e3nn_harmonics, random_rotation, rotation_from_angles
 from torch import Tensor
 
 from equical.model.bricks.activation import GateActivation, SphereProduct
+from equical.model.bricks.embedding import force_harmonics
 from equical.model.bricks.linear import SO2Linear, SO3Linear
 from equical.model.bricks.mirror_linear import O2Linear
 from equical.model.bricks.radial import GaussianBasis, polynomial_envelope
@@ -23,7 +23,7 @@ def block_diagonal(rotation: Tensor) -> Tensor:
 
 def roll(angle: float) -> Tensor:
     """Rotation of edge coefficients by a roll about the edge, the polar axis."""
-    rotation = o3.angles_to_matrix(*torch.tensor([angle, 0.0, 0.0], dtype=torch.float64))
+    rotation = rotation_from_angles(*torch.tensor([angle, 0.0, 0.0], dtype=torch.float64))
     index = list(edge_index(LMAX, MMAX))
     return block_diagonal(rotation)[index][:, index]
 
@@ -38,7 +38,7 @@ def assert_commutes(function: torch.nn.Module, rotation: Tensor, x: Tensor, *inv
 def test_bricks_on_atoms_commute_with_rotations() -> None:
     torch.manual_seed(0)
     x = torch.randn(4, (LMAX + 1) ** 2, CHANNELS, dtype=torch.float64)
-    rotation = block_diagonal(o3.rand_matrix(dtype=torch.float64))
+    rotation = block_diagonal(random_rotation())
     norm = MergedLayerNorm(LMAX, CHANNELS)
     torch.nn.init.normal_(norm.weight)
     torch.nn.init.normal_(norm.bias)
@@ -121,40 +121,13 @@ def test_gaussians_span_zero_to_cutoff() -> None:
     torch.testing.assert_close(basis(torch.tensor([4.0], dtype=torch.float64))[0, 3].item(), 0.8824969025845955)
 
 
-@pytest.mark.parametrize("brick", [SO2Linear, O2Linear])
-def test_frozen_products_in_another_type_are_close_and_stay_chosen(brick) -> None:
-    torch.manual_seed(0)
-    linear = brick(LMAX, MMAX, CHANNELS, 4, extra=3, signals=2).requires_grad_(False)
-    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS, requires_grad=True)
-    exact = linear(x)
-    (slope,) = torch.autograd.grad(sum(y.sum() for y in exact), x)
-    linear.products = torch.bfloat16
-    assert torch.equal(linear(x)[1], exact[1]), "only frozen matrices are narrow"
-    for _ in range(2):
-        linear.freeze()
-        reduced = linear(x)
-        assert all(y.dtype == torch.float32 for y in reduced)
-        assert not torch.equal(reduced[1], exact[1])
-        for ours, theirs in zip(reduced, exact, strict=True):
-            torch.testing.assert_close(ours, theirs, rtol=0, atol=3e-2)
-    (reduced_slope,) = torch.autograd.grad(sum(y.sum() for y in reduced), x)
-    torch.testing.assert_close(reduced_slope, slope, rtol=0, atol=5e-2)
-    torch.testing.assert_close(linear.adjoint(*(torch.ones_like(y) for y in reduced)), slope, rtol=0, atol=5e-2)
-
-
-def test_frozen_matrices_follow_the_weights() -> None:
-    torch.manual_seed(0)
-    linear = SO2Linear(LMAX, MMAX, CHANNELS, 4, signals=2).requires_grad_(False)
-    x = torch.randn(5, edge_size(LMAX, MMAX), CHANNELS)
-    before = linear(x)
-    linear.freeze()
-    torch.testing.assert_close(linear(x), before, rtol=0, atol=0)
-    linear.weights[0].mul_(2)
-    changed = linear(x)
-    assert not torch.equal(changed[1], before[1])
-    linear.weights[0].div_(2)
-    linear.freeze()
-    assert linear.double()(x.double())[1].dtype == torch.float64
-    linear.requires_grad_()
-    (linear(x.double())[1].sum()).backward()
-    assert linear.weights[0].grad is not None
+def test_forces_are_encoded_as_harmonics_of_their_direction_and_their_length() -> None:
+    forces = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    forces[1] *= 1e3
+    forces[4] = torch.tensor([0.0, -2.0, 0.0])
+    forces[5] = 0.0
+    length = forces.norm(dim=1, keepdim=True)
+    expected = e3nn_harmonics(forces, LMAX) * length / 3**0.5
+    torch.testing.assert_close(force_harmonics(forces, LMAX)[:, :, 0], expected, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(force_harmonics(forces, LMAX)[:, 1:4, 0], forces)
+    assert not force_harmonics(forces, LMAX)[5].any()
