@@ -1,10 +1,10 @@
 """Symmetric tensors as coefficients that turn with the harmonics."""
 
 import torch
-from e3nn.o3 import rand_matrix
 
 from equical.so3.tensors import symmetric_tensor_basis
 from equical.so3.wigner import wigner_blocks
+from tests.rotations import random_rotation
 
 
 def test_basis_is_orthonormal():
@@ -15,7 +15,7 @@ def test_basis_is_orthonormal():
 
 
 def test_degree_two_turns_like_harmonics():
-    rotation = rand_matrix(dtype=torch.float64)
+    rotation = random_rotation()
     matrix = wigner_blocks(rotation[None], 2)[2][0]
     basis = symmetric_tensor_basis()[4:]
     turned = rotation @ basis @ rotation.T

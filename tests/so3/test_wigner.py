@@ -1,11 +1,11 @@
 import torch
-from e3nn import o3
 
 from equical.so3.coefficients import edge_index, edge_rescale
 from equical.so3.frames import edge_frames
 from equical.so3.harmonics import spherical_harmonics
 from equical.so3.wigner import edge_rotations, wigner_blocks
 from tests.directions import hard_directions
+from tests.rotations import e3nn_wigner_matrix, random_rotations, rotation_from_angles
 from tests.tolerances import EXACT
 
 LMAX = 8
@@ -13,10 +13,10 @@ LMAX = 8
 
 def test_blocks_equal_e3nn_up_to_degree_eight() -> None:
     angles = torch.rand(3, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
-    rotations = o3.angles_to_matrix(*angles)
+    rotations = rotation_from_angles(*angles)
     # e3nn builds its generators in single precision; the next test is the sharp one.
     for degree, block in enumerate(wigner_blocks(rotations, LMAX)):
-        torch.testing.assert_close(block, o3.wigner_D(degree, *angles), rtol=0, atol=2e-6)
+        torch.testing.assert_close(block, e3nn_wigner_matrix(degree, *angles), rtol=0, atol=2e-6)
 
 
 def test_blocks_turn_harmonics() -> None:
@@ -30,7 +30,7 @@ def test_blocks_turn_harmonics() -> None:
 
 
 def test_edge_rotations_keep_the_chosen_orders_and_make_up_for_the_others() -> None:
-    rotations = o3.rand_matrix(5, dtype=torch.float64)
+    rotations = random_rotations(5)
     lmax, mmax = 4, 2
     full = torch.zeros(5, 25, 25, dtype=torch.float64)
     for degree, block in enumerate(wigner_blocks(rotations, lmax)):

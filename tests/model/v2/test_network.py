@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from ase.build import bulk, molecule
-from e3nn.o3 import rand_matrix
 
 from equical.conversion.layouts import parse_layout
 from equical.conversion.v2 import v2_config, v2_weights
 from equical.graph import AtomGraph
 from equical.model import EquiformerV2Config, ForceEncoding, Potential
 from tests.published import FOLDER, checkpoint, expected, structures
+from tests.rotations import random_rotation
 from tests.tolerances import EXACT
 
 TINY = EquiformerV2Config(
@@ -80,7 +80,7 @@ def test_energy_and_forces_turn_with_the_crystal(tiny):
     """Up to the aliasing of SiLU on the grid, which is small for smooth signals."""
     atoms = bulk("Cu", cubic=True)
     atoms.rattle(0.1, seed=1)
-    rotation = rand_matrix(dtype=torch.float64).numpy()
+    rotation = random_rotation().numpy()
     turned = atoms.copy()
     turned.set_cell(atoms.cell.array @ rotation.T)
     turned.positions = atoms.positions @ rotation.T
