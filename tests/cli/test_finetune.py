@@ -1,6 +1,8 @@
 """``equical finetune`` as its users meet it."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from ase.io import read, write
@@ -18,11 +20,10 @@ def run(*args):
     return CliRunner().invoke(main, ["finetune", *map(str, args)])
 
 
-@pytest.fixture
-def path(tmp_path, monkeypatch, tiny_model):
-    """Labels near the model's own, so that the model is worth starting from, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    path = write_copper(tmp_path, 12)
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory, tiny_model):
+    """A file with labels near the model's own, so that the model is worth starting from."""
+    path = write_copper(tmp_path_factory.mktemp("data"), 12)
     calculator = EquiCalc(tiny_model)
     images = read(path, ":")
     for atoms in images:
@@ -30,6 +31,13 @@ def path(tmp_path, monkeypatch, tiny_model):
             atoms.calc.results[name] = 1.01 * calculator.get_property(name, atoms)
     write(path, images)
     return path
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch, labelled):
+    """The same, yours to change, in a folder where nothing else is."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copy(labelled, tmp_path))
 
 
 def test_the_guard_rails_speak_before_the_first_step(path, tmp_path, tiny_model):
@@ -134,10 +142,8 @@ def test_new_elements_are_refused(path, tiny_model):
 
 @pytest.mark.parametrize("name", ["v2_oc20", "v3_grad", "v3_dens"])
 def test_converted_published_models_can_be_adapted(name, path, tmp_path):
-    write_checkpoint(tmp_path / "published.pt", name)
-    CliRunner().invoke(
-        main, ["convert", "published.pt", "base", "--elements", "Ni,Cu", "--quiet"], catch_exceptions=False
-    )
+    convert(write_checkpoint(tmp_path / "published.pt", name), "base", elements=["Ni", "Cu"])
+    write(path, read(path, ":6"))
     options = ["--group-key", "run", "--backbone-rate", "0.1", "--skip-check"]  # random weights are no witness
     if name == "v2_oc20":  # a model of adsorption energies
         done = run("--model", "base", "--data", path, "--output", "out", *options, *BRIEF)

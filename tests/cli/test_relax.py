@@ -170,14 +170,15 @@ def test_mistakes_with_models_are_one_line_and_leave_nothing_behind(tiny_model, 
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_model_in_a_real_process(tiny_model, strained, tmp_path):
+def test_a_model_in_a_real_process(tiny_model, strained, tmp_path, monkeypatch):
     done = process("strained.cif", "--model", tiny_model, "--cell", "--steps", "1", "--dtype", "float64", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     data = json.loads((tmp_path / "relax-strained" / "result.json").read_text())
     assert data["model"]["name"] == "tiny"
     assert len(data["model"]["sha256"]) == 64
     assert data["dtype"] == "float64"
-    debug = process("missing.cif", "--debug", cwd=tmp_path)
-    assert debug.returncode == 1
+    monkeypatch.chdir(tmp_path)
+    debug = run("missing.cif", "--debug")
+    assert debug.exit_code == 1
     assert debug.stderr.startswith("Traceback")
     assert debug.stderr.strip().splitlines()[-1] == "equical: error: no such file: missing.cif"
