@@ -4,39 +4,60 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 
+from equical.cli import main
 from equical.training.loop.checkpointing import load_state
 from equical.training.report.tables import read_table
 from tests.training.labelled import values, write_copper
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-COMMAND = [sys.executable, "-m", "equical", "train"]
+STEPS = 20
 
 
-@pytest.fixture(scope="module", params=[0.5, 0.1], ids=["often denoised", "seldom denoised"])
-def config(request, tmp_path_factory):
-    """A YAML file; checkpoints after every step. Seldom means that most batches have nothing to denoise."""
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """As the processes have, for the same bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """A YAML file; checkpoints after every step. In the second stage most batches have nothing to denoise."""
     folder = tmp_path_factory.mktemp("data")
+    denoising = {"ratio": 0.5, "max_ratio": 1.0}
     settings = values(
         write_copper(folder, 16),
-        training={
-            "limits": {"max_steps": 24},
-            "batch": {"max_atoms": 16},
-            "denoising": {"probability": request.param, "ratio": 0.5, "max_ratio": 1.0},
-        },
+        training={"limits": {"max_steps": STEPS // 2}, "batch": {"max_atoms": 16}},
+        stages=[
+            {"name": "often denoised", "denoising": denoising | {"probability": 0.5}},
+            {"name": "seldom denoised", "denoising": denoising | {"probability": 0.1}},
+        ],
         output={"log_every": 1, "checkpoint_minutes": 1e-6},
-        validation={"fraction": 0.25, "every_steps": 9},
+        validation={"fraction": 0.25, "every_steps": 7},
         dtype="float64",
     )
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(settings))
     return path
+
+
+def arguments(config, folder):
+    return ["train", str(config), "--output", str(folder), "--quiet"]
+
+
+def run(config, folder, *options):
+    """Train in this process."""
+    done = CliRunner().invoke(main, [*arguments(config, folder), *options])
+    assert done.exit_code == 0, done.output
 
 
 @pytest.fixture(scope="module")
@@ -47,36 +68,42 @@ def straight(config, tmp_path_factory):
     return folder
 
 
-def run(config, folder, *options, launcher=COMMAND):
-    command = [*launcher, str(config), "--output", str(folder), "--quiet", *options]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def weights(folder):
     state = load_state(folder / "checkpoints" / "last.pt")
     return [*state["model"].values(), *state["average"]]
 
 
-def stop_while_running(config, folder, number, rows):
-    """Start a run and send a signal once its table has so many rows."""
-    process = subprocess.Popen(
-        [*COMMAND, str(config), "--output", str(folder), "--quiet"], env=ENVIRONMENT, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 120
-    while len(read_table(folder / "training.csv")) < rows:
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(number)
-    code = process.wait(timeout=120)
-    process.stderr.close()
-    return code
+RUN_WITH_SIGNAL = """
+import os, sys
+import equical.training.loop.trainer as trainer
+from equical.cli import main
+
+number, last = (int(argument) for argument in sys.argv[1:3])
+train_step, count = trainer.train_step, 0
+
+def step(*args, **kwargs):
+    global count
+    count += 1
+    if count == last:
+        os.kill(os.getpid(), number)
+    return train_step(*args, **kwargs)
+
+trainer.train_step = step
+main(sys.argv[3:])
+"""
+
+
+def run_with_signal(config, folder, number, step):
+    """Train in a process that gets a signal as it begins a step; its exit code."""
+    command = [sys.executable, "-c", RUN_WITH_SIGNAL, str(int(number)), str(step), *arguments(config, folder)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode != 1, done.stderr
+    return done.returncode
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(config, straight, tmp_path):
-    assert stop_while_running(config, tmp_path, signal.SIGKILL, 6) == -signal.SIGKILL
-    assert 0 < load_state(tmp_path / "checkpoints" / "last.pt")["progress"]["step"] < 24
+    assert run_with_signal(config, tmp_path, signal.SIGKILL, 7) == -signal.SIGKILL
+    assert load_state(tmp_path / "checkpoints" / "last.pt")["progress"]["step"] == 6
     run(config, tmp_path, "--resume")
     for a, b in zip(weights(straight), weights(tmp_path), strict=True):
         assert torch.equal(a, b)
@@ -86,16 +113,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(config, straight, tmp_p
 
 
 def test_a_run_that_is_asked_to_stop_finishes_its_step_and_says_so(config, tmp_path):
-    assert stop_while_running(config, tmp_path, signal.SIGTERM, 3) == 2
-    step = load_state(tmp_path / "checkpoints" / "last.pt")["progress"]["step"]
-    assert 3 <= step < 24
-    assert len(read_table(tmp_path / "training.csv")) == step
+    assert run_with_signal(config, tmp_path, signal.SIGTERM, 4) == 2
+    assert load_state(tmp_path / "checkpoints" / "last.pt")["progress"]["step"] == 4
+    assert len(read_table(tmp_path / "training.csv")) == 4
 
 
 def test_two_processes_train_as_one(config, straight, tmp_path):
     """Up to the order of sums: batches, noise, losses and weights are those of a single process."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    run(config, tmp_path, launcher=[*launcher, "-m", "equical", "train"])
+    command = [*launcher, "-m", "equical", *arguments(config, tmp_path)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
     for a, b in zip(weights(straight), weights(tmp_path), strict=True):
         assert torch.allclose(a, b, rtol=1e-7, atol=1e-9)
     for name in ("training.csv", "validation.csv"):
