@@ -17,16 +17,26 @@ from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-__all__ = ["FORMS", "LOWEST_R_SQUARED", "EosFit", "fit_eos"]
-
-FORMS = tuple(ase.eos.eos_names)
-"""Names of ASE's equations of state."""
+__all__ = ["FORMS", "LOWEST_R_SQUARED", "EosFit", "anton_schmidt", "fit_eos"]
 
 CUBIC_IN = {"sj": -1 / 3, "taylor": 1, "p3": 1, "birch": -2 / 3, "birchmurnaghan": -2 / 3, "pouriertarantola": 0}
 """The power k for which a form is a cubic polynomial of x = V^k; 0 stands for ln V."""
 
-ITERATED = {"murnaghan": ase.eos.murnaghan, "vinet": ase.eos.vinet, "anton-schmidt": ase.eos.anton_schmidt}
+
+def anton_schmidt(v: NDArray[np.float64], e0: float, b0: float, b0_prime: float, v0: float) -> NDArray[np.float64]:
+    """E = E0 + B0 V0 {x^(n+1) [ln x − 1/(n+1)] + 1/(n+1)}/(n+1), x = V/V0, with B0' = −2n as in ASE 3.29 and later.
+
+    H. Anton and P. C. Schmidt, Intermetallics 5, 449 (1997).
+    """
+    m, x = 1 - b0_prime / 2, v / v0
+    return e0 + b0 * v0 / m * (x**m * (np.log(x) - 1 / m) + 1 / m)
+
+
+ITERATED = {"murnaghan": ase.eos.murnaghan, "vinet": ase.eos.vinet, "anton-schmidt": anton_schmidt}
 """Functions of V, E0, B0, B0' and V0 that are no polynomials."""
+
+FORMS = (*CUBIC_IN, *ITERATED)
+"""Names of the equations of state, which are ASE's."""
 
 LOWEST_R_SQUARED = 0.999
 """A fit that explains less of the variance of the energies is refused."""

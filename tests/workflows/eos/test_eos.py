@@ -17,7 +17,7 @@ from ase.io import read
 
 from equical import relax
 from equical.errors import InputError
-from equical.workflows.eos.fit import FORMS, fit_eos
+from equical.workflows.eos.fit import FORMS, anton_schmidt, fit_eos
 from equical.workflows.eos.run import eos
 
 SIGMA, EPSILON = 2.3, 0.1
@@ -49,7 +49,7 @@ class Counting(EMT):
         self.results["energy"] = self.change(self.results["energy"])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", sorted(set(FORMS) & set(ase.eos.eos_names)))  # "anton-schmidt" is younger
 def test_equals_ase(form):
     result = eos(bulk("Cu", cubic=True), EMT(), form=form)
     volume, energy, modulus = EquationOfState(result.volumes, result.energies, form).fit()
@@ -88,7 +88,8 @@ def curve_of_a_form(form, volumes, modulus, derivative, volume):
         t = volume ** (-1 / 3)
         second, steps = 9 * modulus / t**5, volumes ** (-1 / 3) - t
         return second / 2 * steps**2 + second * (derivative - 3) / (2 * t) * steps**3
-    return getattr(ase.eos, form.replace("-", "_"))(volumes, 0.0, modulus, derivative, volume)
+    curve = anton_schmidt if form == "anton-schmidt" else getattr(ase.eos, form)
+    return curve(volumes, 0.0, modulus, derivative, volume)
 
 
 @pytest.mark.parametrize(("width", "offset", "exact"), [(0.01, 0, 1e-3), (0.07, -1.2e5, 1)])
