@@ -19,6 +19,13 @@ ELEMENTS = (1, 6, 7, 8, *METALS)
 """What EMT knows."""
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of recipes are asked for by ``-m recipe``."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.recipe)
+
+
 @pytest.fixture
 def universal(monkeypatch):
     """Import a script of the recipe by its name, as the scripts import each other."""

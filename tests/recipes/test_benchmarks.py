@@ -17,8 +17,6 @@ from equical.training.config import load_config
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-pytestmark = pytest.mark.recipe
-
 
 def write_molecules(path, frames):
     """Ethanol with random labels, the energy where rMD17 has it."""

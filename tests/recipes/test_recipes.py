@@ -9,8 +9,6 @@ from ase.io import read, write
 
 from tests.test_shipped_models import load_example
 
-pytestmark = pytest.mark.recipe
-
 
 def test_labels_away_from_equilibrium_are_exact_where_the_teacher_is(tmp_path, monkeypatch):
     """With EMT for DFT and for both models, what is put together must be EMT again."""

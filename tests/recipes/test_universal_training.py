@@ -8,7 +8,7 @@ from ase.calculators.emt import EMT
 from equical.model import Potential
 from equical.training.config import load_config, parse_config
 from equical.training.loop.trainer import Trainer
-from equical.training.prepare import prepare
+from equical.training.start.prepare import prepare
 from tests.conftest import TINY
 from tests.recipes.conftest import ELEMENTS, RECIPE, labelled
 
