@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,35 @@ class BatchResult:
     error: str | None = None
 
 
+@dataclass
+class ForceHabit:
+    """Whether the forces of a structure will be asked for, judged by the structure before.
+
+    Callers want energies only, or energy and forces of every structure, and then mostly the energy first. One pass
+    gives both for hardly more than the energy alone takes, a second pass costs all of it again. So who asked for forces
+    last time gets them computed along with the energy; who did not gets the energy alone.
+
+    Attributes:
+        before: forces or stress of the structure before were asked for.
+        now: those of this one were.
+    """
+
+    before: bool = False
+    now: bool = False
+
+    def next_structure(self) -> None:
+        """Another structure begins."""
+        self.before, self.now = self.now, False
+
+    def asked(self, derivatives: bool) -> None:
+        """Note a question, and whether it was for forces or stress."""
+        self.now |= derivatives
+
+    @property
+    def expects_forces(self) -> bool:
+        return self.now or self.before
+
+
 class EquiCalc(Calculator):
     """Energies, forces and stresses of an equical model for ASE.
 
@@ -59,7 +89,8 @@ class EquiCalc(Calculator):
     their full length, vacuum included.
 
     Only what is asked for is computed. Nothing global is changed (threads, precision, random numbers), and neither are
-    the structures. One calculator serves any sequence of structures, and can be copied and pickled.
+    the structures. One calculator serves any sequence of structures, and can be copied and pickled. Threads that share
+    one wait for each other, and each gets the numbers of its own structure; a calculator for each is faster.
 
     Args:
         model: name of a shipped model, folder of a model, or a loaded :class:`~equical.checkpoint.Checkpoint`, which is
@@ -111,7 +142,16 @@ class EquiCalc(Calculator):
             **({} if convolutions is None else {"convolutions": convolutions}),
         )
         self._prediction: Prediction | None = None
-        self._derived = self._was_derived = False
+        self._habit = ForceHabit()
+        self._lock = RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies have a lock of their own, since locks cannot be copied."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = RLock()
 
     @property
     def cutoff(self) -> float:
@@ -141,13 +181,32 @@ class EquiCalc(Calculator):
     @property
     def stats(self) -> Stats:
         """What was evaluated so far, how, and what took the time."""
-        return copy.deepcopy(self.evaluator.stats)
+        with self._lock:
+            return copy.deepcopy(self.evaluator.stats)
 
     def set(self, **parameters: Any) -> dict[str, Any]:
         """Refuse changes: a calculator stays what it was made as."""
         if parameters:
             raise InputError(f"EquiCalc cannot change {', '.join(parameters)} once it is made; make another EquiCalc.")
         return {}
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """One property of ``atoms``, computed where it is not at hand; see ASE.
+
+        From the comparison of structures to the copy of the result, no other thread comes in between.
+        """
+        with self._lock:
+            return super().get_property(name, atoms, allow_calculation)
+
+    def calculate_properties(self, atoms: Atoms, properties: Sequence[str]) -> Any:
+        """Several properties of ``atoms``; see ASE."""
+        with self._lock:
+            return super().calculate_properties(atoms, properties)
+
+    def reset(self) -> None:
+        """Forget the last structure and its results."""
+        with self._lock:
+            super().reset()
 
     def calculate(
         self,
@@ -156,11 +215,15 @@ class EquiCalc(Calculator):
         system_changes: Sequence[str] = tuple(all_changes),
     ) -> None:
         """Compute ``properties`` of ``atoms`` into ``results``."""
+        with self._lock:
+            self._calculate(atoms, properties, system_changes)
+
+    def _calculate(self, atoms: Atoms | None, properties: Sequence[str], system_changes: Sequence[str]) -> None:
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
         if system_changes:
             self._prediction = None
-            self._was_derived, self._derived = self._derived, False
+            self._habit.next_structure()
         self._refuse_uncovered(atoms)
         has_volume = atoms.cell.rank == 3
         if "stress" in properties and not has_volume:
@@ -169,11 +232,10 @@ class EquiCalc(Calculator):
                 f" {atoms.cell.rank}: set a cell, or do without the stress."
             )
         wanted = {"forces", "stress"}.intersection(properties)
-        self._derived |= bool(wanted)
+        self._habit.asked(derivatives=bool(wanted))
         if self._prediction is None or any(getattr(self._prediction, name) is None for name in wanted):
             # Once there are forces, the stress costs next to nothing; it is kept at hand and not put into the results.
-            # Who asked for the forces of the last structure will ask for those of this one, if for its energy first.
-            forces = bool(wanted) or self._was_derived
+            forces = self._habit.expects_forces
             stress = forces and has_volume and "stress" in self.implemented_properties
             self._prediction = self.evaluator.evaluate(atoms, forces=forces, stress=stress)
         self.results.update(_results(self._prediction, wanted))
@@ -213,7 +275,8 @@ class EquiCalc(Calculator):
             self._refuse_uncovered(atoms)
             return potential.graph(atoms)
 
-        evaluator = BatchEvaluator(self.evaluator.frozen(), memory)
+        with self._lock:
+            evaluator = BatchEvaluator(self.evaluator.frozen(), memory)
         graphs = ((lambda atoms=atoms: graph(atoms)) for atoms in structures)
         found = evaluator.evaluate(graphs, forces="forces" in wanted, stress="stress" in wanted)
         return [

@@ -4,6 +4,8 @@ import copy
 import os
 import pickle
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -280,6 +282,41 @@ def test_magnetic_moments_and_charges_change_nothing(tiny_calculator, copper):
     copper.set_initial_magnetic_moments([1.0] * 4)
     copper.set_initial_charges([0.5] * 4)
     assert tiny_calculator.get_property("energy", copper) == before
+
+
+# Threads
+
+
+def test_threads_that_share_a_calculator_each_get_the_numbers_of_their_own_structure(tiny_checkpoint, monkeypatch):
+    structures = make_structures()
+    expected = {name: everything(EquiCalc(tiny_checkpoint, "cpu"), atoms) for name, atoms in structures.items()}
+    calculator = EquiCalc(tiny_checkpoint, "cpu")
+    evaluate = calculator.evaluator.evaluate
+
+    def slowly(*arguments, **keywords):
+        time.sleep(0.002)  # lets the others come in between
+        found = evaluate(*arguments, **keywords)
+        time.sleep(0.002)
+        return found
+
+    monkeypatch.setattr(calculator.evaluator, "evaluate", slowly)
+
+    def ask(name):
+        atoms = structures[name].copy()
+        atoms.calc = calculator
+        return name, {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces()}
+
+    with ThreadPoolExecutor(4) as threads:
+        for name, found in threads.map(ask, list(structures) * 3):
+            assert_same_bits(found, {key: expected[name][key] for key in found})
+
+
+def test_a_calculator_that_is_copied_while_another_thread_computes(tiny_calculator, copper):
+    energy = tiny_calculator.get_property("energy", copper)
+    with tiny_calculator._lock:
+        for twin in (copy.deepcopy(tiny_calculator), pickle.loads(pickle.dumps(tiny_calculator))):
+            with ThreadPoolExecutor(1) as thread:  # a copy does not wait for the lock of the original
+                assert thread.submit(twin.get_property, "energy", copper).result(timeout=60) == energy
 
 
 # Stress only where there is one
