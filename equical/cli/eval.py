@@ -47,6 +47,7 @@ def evaluate(
             dtype=dtype,
             output=output or Path(f"eval-{data[0].name.split('.')[0]}"),
             overwrite=overwrite,
+            progress=not quiet,
         )
     if not quiet:
         for line in _lines(result):

@@ -24,6 +24,7 @@ from equical.training.report.plots import plot_parity
 from equical.training.result import EvaluationResult
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.notes import noted_warnings, warn
+from equical.workflows.common.progress import progress_bar
 
 __all__ = ["evaluate", "evaluate_model"]
 
@@ -40,6 +41,7 @@ def evaluate(
     dtype: str = "float32",
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> EvaluationResult:
     """Compare what a model predicts with labelled structures.
 
@@ -52,6 +54,7 @@ def evaluate(
         dtype: precision, ``"float32"`` or ``"float64"``.
         output: folder for ``result.json`` and ``parity.png``.
         overwrite: accept a folder with earlier results. They are removed once the data have been evaluated.
+        progress: show a progress bar.
 
     Returns:
         Errors in all, by group and by element.
@@ -72,6 +75,7 @@ def evaluate(
             config,
             shift_references=shift_references,
             device=potential.reference_energies.device,
+            progress=progress,
         )
         folder.accept()
         result = replace(result, warnings=tuple(noted), wall_time=time.perf_counter() - began, output=folder.path)
@@ -90,6 +94,7 @@ def evaluate_model(
     device: torch.device | str = "cpu",
     max_atoms: int = 1000,
     max_edges: int = 60000,
+    progress: bool = False,
 ) -> EvaluationResult:
     """:func:`evaluate` for a potential and frames that were read.
 
@@ -101,6 +106,7 @@ def evaluate_model(
         device: where to compute.
         max_atoms: of one batch.
         max_edges: of one batch.
+        progress: show a progress bar.
 
     Raises:
         InputError: an element is not covered.
@@ -119,6 +125,7 @@ def evaluate_model(
         max_edges=max_edges,
         device=device,
         skip_fixed=False,
+        watched=lambda numbers: progress_bar(numbers, "evaluation", "batches", show=progress),
     )
     comparison, fit = evaluation.comparison, None
     sound = _all_numbers(comparison, frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,28 @@ def evaluate_samples(
     world: World | None = None,
     skip_fixed: bool = True,
     bfloat16: bool = False,
+    watched: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> Evaluation:
-    """Predict every sample, without keeping anything for the weights' gradient; processes share the batches."""
+    """Predict every sample, without keeping anything for the weights' gradient; processes share the batches.
+
+    Args:
+        potential: the model.
+        samples: at least one.
+        terms: of the loss.
+        max_atoms: of one batch.
+        max_edges: of one batch.
+        device: where to compute.
+        world: the processes that share the batches.
+        skip_fixed: leave out forces on atoms that were held fixed.
+        bfloat16: multiply in this precision where autocast finds it safe.
+        watched: goes through the numbers of the batches, with a progress bar for instance.
+    """
     world = world or World()
     # Pieces have a type of their own, which autocast would not change.
     frozen = potential if bfloat16 else freeze(potential)
     batches = plan_batches(samples, range(len(samples)), max_atoms=max_atoms, max_edges=max_edges)
     parts: list[tuple[int, Comparison, Any, Any]] = []
-    for number in range(world.rank, len(batches), world.size):
+    for number in watched(range(world.rank, len(batches), world.size)):
         members = [samples[index] for index in batches[number]]
         batch = collate(members, skip_fixed=skip_fixed).to(device)
         with multiplying_in(device, bfloat16):

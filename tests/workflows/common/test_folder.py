@@ -68,6 +68,17 @@ def test_what_is_overwritten_goes_when_the_input_is_accepted_and_not_before(tmp_
     assert left == {"points", "points/mine.txt", "notes.txt", "run.json"}
 
 
+def test_a_run_without_a_record_of_what_it_is_overwrites_too(tmp_path):
+    for name in ("result.json", "scan.png", "notes.txt"):
+        (tmp_path / name).write_text("")
+    with RunFolder(tmp_path, LEAVES, overwrite=True) as folder:
+        assert (tmp_path / "scan.png").exists()
+        folder.accept()
+        folder.finish(ScanResult(converged=True, energy=1.0), None)
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "result.json"}
+    assert "model" not in json.loads((tmp_path / "result.json").read_text())
+
+
 def test_a_refused_run_leaves_no_folder(tmp_path):
     with pytest.raises(InputError, match="no"), RunFolder(tmp_path / "a" / "b", LEAVES):
         raise InputError("no")
