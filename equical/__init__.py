@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from equical.training.result import DataCheck, EvaluationResult, TrainResult
     from equical.training.run import train
     from equical.workflows.adsorption import AdsorptionResult, adsorption_energy
+    from equical.workflows.bench import BenchResult, bench
     from equical.workflows.check import CheckResult, check
     from equical.workflows.elastic import ElasticResult, elastic
     from equical.workflows.eos import EosResult, eos
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AdsorptionResult": "equical.workflows.adsorption",
+    "BenchResult": "equical.workflows.bench",
     "CheckResult": "equical.workflows.check",
     "ConversionResult": "equical.conversion",
     "DataCheck": "equical.training.result",
@@ -44,6 +46,7 @@ _HOME = {
     "TrainResult": "equical.training.result",
     "VibResult": "equical.workflows.vib",
     "adsorption_energy": "equical.workflows.adsorption",
+    "bench": "equical.workflows.bench",
     "check": "equical.workflows.check",
     "check_data": "equical.training.check",
     "convert": "equical.conversion",
@@ -65,6 +68,7 @@ _HOME = {
 
 __all__ = [
     "AdsorptionResult",
+    "BenchResult",
     "CheckResult",
     "ConversionResult",
     "DataCheck",
@@ -80,6 +84,7 @@ __all__ = [
     "VibResult",
     "__version__",
     "adsorption_energy",
+    "bench",
     "check",
     "check_data",
     "convert",

@@ -1,4 +1,4 @@
-"""``equical bench``: thin skin over :func:`equical.workflows.bench.run.bench`."""
+"""``equical bench``: thin skin over :func:`equical.bench`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     StructureFile,
     calculator_options,
@@ -16,7 +17,7 @@ from equical.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from equical.workflows.bench.run import BenchResult
+    from equical.workflows.bench import BenchResult, BenchRow
 
 
 class Comma(click.ParamType):
@@ -52,6 +53,14 @@ class Comma(click.ParamType):
 )
 @click.option("--timestep", type=float, default=1.0, show_default=True, help="fs. For ns/day.")
 @click.option("--steps", type=int, default=10, show_default=True, help="Measured for each size and execution.")
+@click.option(
+    "--time-limit",
+    type=float,
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each size and execution, compilation included; what takes longer is skipped.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print result.json in place of the table.")
 @calculator_options
 @output_options
@@ -61,6 +70,7 @@ def bench(
     executions: tuple[str, ...],
     timestep: float,
     steps: int,
+    time_limit: float,
     as_json: bool,
     model: str,
     device: str,
@@ -74,22 +84,25 @@ def bench(
     STRUCTURE is repeated to each of the sizes; without it, a crystal of an element the model covers is taken. Atoms
     move between steps as they would at 300 K. Close other programs: a busy machine can be several times slower.
     """
-    from equical.workflows.bench.run import bench as run
+    from equical.workflows.bench import bench as run
 
     folder = output or Path(f"bench-{Path(model).name}")
-    result = run(
-        model,
-        None if structure is None else structure.read(),
-        device=device,
-        dtype=dtype,
-        sizes=sizes,
-        executions=executions,
-        timestep=timestep,
-        steps=steps,
-        output=folder,
-        overwrite=overwrite,
-        quiet=quiet or as_json,
-    )
+    unit = None if structure is None else structure.read()
+    with warnings_as_lines(quiet):
+        result = run(
+            model,
+            unit,
+            device=device,
+            dtype=dtype,
+            sizes=sizes,
+            executions=executions,
+            timestep=timestep,
+            steps=steps,
+            time_limit=time_limit,
+            output=folder,
+            overwrite=overwrite,
+            progress=not quiet,
+        )
     if as_json:
         click.echo((folder / "result.json").read_text("utf-8"), nl=False)
     elif not quiet:
@@ -100,20 +113,37 @@ def bench(
 
 
 def _table(result: BenchResult) -> list[str]:
-    from equical.workflows.bench.plots import describe_machine
-    from equical.workflows.bench.run import STAGES
+    from equical.workflows.bench import STAGES
 
     columns = [("atoms", 7), ("edges", 8), ("execution", 11), ("s/step", 9), ("ms/atom", 8), ("atoms/s", 8)]
     columns += [("ns/day", 8), ("MB", 7), *((stage, 10) for stage in STAGES)]
     lines = [
-        f"{result.formula} on {describe_machine(result)}, time step {result.timestep:g} fs",
+        f"{result.formula} on {result.machine}, time step {result.timestep:g} fs",
         " ".join(f"{name:>{width}}" for name, width in columns),
     ]
-    for row in result.rows:
-        cells = [str(row.num_atoms), str(row.num_edges), row.execution, f"{row.step_time:.4f}"]
-        cells += [f"{1e3 * row.atom_time:.3f}", f"{row.atoms_per_second:.0f}", f"{row.ns_per_day:.3f}"]
-        cells += ["-" if row.peak_memory is None else f"{row.peak_memory / 1e6:.0f}"]
-        cells += [f"{100 * row.shares[stage]:.1f} %" for stage in STAGES]
-        line = " ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, columns, strict=True))
-        lines.append(line + (" (gave up: eager)" if row.gave_up else ""))
+    cells = [(row.num_atoms, _cells(row), _remark(row, result.settings.steps)) for row in result.rows]
+    cells += [(skip.num_atoms, [str(skip.num_atoms), "", skip.execution], skip.reason) for skip in result.skipped]
+    for _, texts, remark in sorted(cells, key=lambda cell: cell[0]):
+        line = " ".join(f"{text:>{width}}" for text, (_, width) in zip(texts, columns, strict=False))
+        lines.append(line + (f" ({remark})" if remark else ""))
     return lines
+
+
+def _remark(row: BenchRow, steps: int) -> str:
+    if row.gave_up:
+        return "gave up: eager"
+    return "" if len(row.step_times) == steps else f"{len(row.step_times)} of {steps} steps"
+
+
+def _cells(row: BenchRow) -> list[str]:
+    return [
+        str(row.num_atoms),
+        str(row.num_edges),
+        row.execution,
+        f"{row.step_time:.4f}",
+        f"{1e3 * row.atom_time:.3f}",
+        f"{row.atoms_per_second:.0f}",
+        f"{row.ns_per_day:.3f}",
+        "-" if row.peak_memory is None else f"{row.peak_memory / 1e6:.0f}",
+        *(f"{100 * share:.1f} %" for share in row.shares.values()),
+    ]

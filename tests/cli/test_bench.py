@@ -1,6 +1,7 @@
 """``equical bench`` as its users meet it."""
 
 import json
+import time
 
 import pytest
 from ase.build import bulk
@@ -28,7 +29,19 @@ def test_prints_a_table_and_leaves_its_files(run, tmp_path):
     assert [row.split()[2] for row in rows] == ["eager", "static"] * 2
     assert {len(row) for row in rows} == {len(head)}
     assert last == "results in bench-tiny"
-    assert {path.name for path in (tmp_path / "bench-tiny").iterdir()} == {"result.json", "bench.png"}
+    assert {path.name for path in (tmp_path / "bench-tiny").iterdir()} == {"run.json", "result.json", "bench.png"}
+
+
+def test_skipped_cells_stand_in_the_table(run, monkeypatch):
+    monkeypatch.setattr("equical.workflows.bench.measure._timed", lambda calculator, atoms: time.sleep(3600))
+    result = run("--sizes", "4,8", "--time-limit", 0.1)
+    assert result.exit_code == 2
+    _, _, *rows, _ = result.stdout.splitlines()
+    assert [row.split(maxsplit=2) for row in rows] == [
+        ["4", "auto", "(nothing measured in 0.1 s)"],
+        ["8", "auto", "(too slow at fewer atoms)"],
+    ]
+    assert result.stderr == "equical: warning: auto skipped at 4, 8 atoms: no step within 0.1 s (--time-limit)\n"
 
 
 def test_json_is_all_there_is_on_standard_output(run, tmp_path):
@@ -44,6 +57,7 @@ def test_json_is_all_there_is_on_standard_output(run, tmp_path):
     ("arguments", "message"),
     [
         (["--sizes", "many"], "not a list of whole numbers"),
+        (["--time-limit", "0"], "time_limit must be a positive number"),
         (["--executions", "eager,warp"], "and not warp"),
         (["missing.cif"], "no such file"),
         (["--model", "nothing"], "no model 'nothing'"),

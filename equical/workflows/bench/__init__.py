@@ -1,5 +1,11 @@
-"""What a step costs here."""
+"""What a step costs here.
 
-from equical.workflows.bench.run import BenchResult
+``run`` makes crystals of the sizes in ``settings``; ``measure`` takes steps with them, none beyond its ``deadline``;
+``machine`` says where, ``files`` and ``plots`` keep the ``result``.
+"""
 
-__all__ = ["BenchResult"]
+from equical.workflows.bench.result import STAGES, BenchResult, BenchRow, BenchSkip
+from equical.workflows.bench.run import bench
+from equical.workflows.bench.settings import BenchSettings
+
+__all__ = ["STAGES", "BenchResult", "BenchRow", "BenchSettings", "BenchSkip", "bench"]

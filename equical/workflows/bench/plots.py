@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 from equical.files import atomic_path
 
 if TYPE_CHECKING:
-    from equical.workflows.bench.run import BenchResult
+    from equical.workflows.bench.result import BenchResult
 
-__all__ = ["describe_machine", "plot_bench"]
-
-
-def describe_machine(result: BenchResult) -> str:
-    """What it was measured on, in a few words."""
-    return result.device + (f", {result.threads} thread{'s' * (result.threads > 1)}" if result.threads else "")
+__all__ = ["plot_bench"]
 
 
 def plot_bench(result: BenchResult, path: Path) -> None:
@@ -46,6 +41,6 @@ def plot_bench(result: BenchResult, path: Path) -> None:
     # Times within one decade have no power of ten between them: number the ticks in between.
     step_axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.4)))
     step_axes.legend(frameon=False)
-    figure.suptitle(f"{result.formula}: energy, forces and stress on {describe_machine(result)}", fontsize=10)
+    figure.suptitle(f"{result.formula}: energy, forces and stress on {result.machine}", fontsize=10)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)

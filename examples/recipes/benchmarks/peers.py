@@ -146,7 +146,7 @@ def main() -> None:
     unknown = sorted(set(interpreters) - set(CODES))
     if unknown:
         parser.error(f"peers are mace, chgnet and sevennet, not {', '.join(unknown)}")
-    from equical.workflows.bench.run import processor_name
+    from equical.workflows.bench.machine import processor_name
 
     rows = measure(interpreters, options.model, options.threads, options.repeats, options.steps)
     print(f"Energy, forces and stress of rattled copper in float32, {options.threads} threads, {processor_name()},")

@@ -1,6 +1,7 @@
 """What a benchmark reports; never how fast anything is."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ from numpy.testing import assert_allclose
 from equical import EquiCalc
 from equical.errors import InputError
 from equical.inference import executions
+from equical.workflows.bench import STAGES, bench, measure
 from equical.workflows.bench import run as module
-from equical.workflows.bench.run import STAGES, bench
+from equical.workflows.bench.deadline import OutOfTime
 
 
 def test_rows_hold_what_follows_from_the_times_of_steps(tiny_model, tmp_path, monkeypatch):
     seconds = iter([9.0] * 6 + [1.0, 2.0, 4.0, 2.0, 7.0, 3.0] + [9.0] * 20)
-    timed = module._timed
-    monkeypatch.setattr(module, "_timed", lambda *a: timed(*a) and next(seconds))
+    timed = measure._timed
+    monkeypatch.setattr(measure, "_timed", lambda *a: timed(*a) and next(seconds))
     result = bench(tiny_model, sizes=[4], executions=["eager", "static"], steps=3, timestep=2.0, device="cpu")
     eager, static = result.rows
     assert (eager.execution, static.execution) == ("eager", "static")
@@ -78,8 +80,10 @@ def test_the_default_structure_is_of_an_element_the_model_covers(tiny_checkpoint
 
 
 def test_atoms_move_between_steps_and_the_given_structure_does_not(tiny_model, monkeypatch):
-    seen, timed = [], module._timed
-    monkeypatch.setattr(module, "_timed", lambda calc, atoms: seen.append(atoms.positions.copy()) or timed(calc, atoms))
+    seen, timed = [], measure._timed
+    monkeypatch.setattr(
+        measure, "_timed", lambda calc, atoms: seen.append(atoms.positions.copy()) or timed(calc, atoms)
+    )
     structure = bulk("Cu", cubic=True)
     before = structure.copy()
     bench(tiny_model, structure, sizes=[4], steps=2, device="cpu")
@@ -94,9 +98,56 @@ def test_an_execution_that_gives_up_is_told(tiny_model, monkeypatch):
         raise RuntimeError("broken")
 
     monkeypatch.setattr(executions.DirectBackend, "prepare", broken)
-    with pytest.warns(RuntimeWarning, match="given up"):
+    with pytest.warns(UserWarning, match="is given up for eager execution") as given:
         result = bench(tiny_model, sizes=[4], executions=["static"], steps=1, device="cpu")
     assert result.rows[0].gave_up and not result.converged
+    assert [str(one.message) for one in given] == list(result.warnings)
+
+
+def interrupt(monkeypatch, when):
+    """Let time be up in evaluations for which ``when(execution, atoms)`` is true; the others take half a second."""
+    timed = measure._timed
+
+    def limited(calculator, atoms):
+        if when(calculator.parameters["execution"], atoms):
+            raise OutOfTime
+        timed(calculator, atoms)
+        return 0.5
+
+    monkeypatch.setattr(measure, "_timed", limited)
+
+
+def test_what_takes_too_long_is_skipped_from_there_on(tiny_model, tmp_path, monkeypatch):
+    interrupt(monkeypatch, lambda execution, atoms: execution == "static" and len(atoms) > 1)
+    settings = {"sizes": [4, 1, 2], "executions": ["eager", "static"], "steps": 1, "time_limit": 3600}
+    with pytest.warns(UserWarning, match="static skipped at 2, 4 atoms: no step within 3600 s") as given:
+        result = bench(tiny_model, bulk("Cu"), **settings, device="cpu", output=tmp_path)
+    measured = [(row.execution, row.num_atoms) for row in result.rows]
+    assert measured == [("eager", 1), ("static", 1), ("eager", 2), ("eager", 4)]
+    assert [(skip.execution, skip.num_atoms) for skip in result.skipped] == [("static", 2), ("static", 4)]
+    assert not result.converged and len(given) == len(result.warnings) == 1
+    data = json.loads((tmp_path / "result.json").read_text())
+    reasons = ["nothing measured in 3600 s", "too slow at fewer atoms"]
+    assert [skip["reason"] for skip in data["skipped"]] == reasons
+
+
+def test_steps_within_the_limit_count(tiny_model, monkeypatch):
+    calls = iter(range(100))
+    interrupt(monkeypatch, lambda execution, atoms: next(calls) == measure.WARM_UP + 2)
+    with pytest.warns(UserWarning, match="auto at 4 atoms: time was up after 2 of 9 steps"):
+        result = bench(tiny_model, sizes=[4], steps=9, time_limit=3600, device="cpu")
+    (row,) = result.rows
+    assert row.step_times == (0.5, 0.5)
+    assert row.peak_memory is None and min(row.shares.values()) >= 0
+    assert not result.converged
+
+
+def test_what_does_not_come_back_is_interrupted(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "_timed", lambda calculator, atoms: time.sleep(3600))
+    with pytest.warns(UserWarning, match="auto skipped at 1 atoms"):
+        result = bench(tiny_model, bulk("Cu"), sizes=[1], time_limit=0.2, device="cpu", output=tmp_path)
+    assert (result.rows, result.converged) == ((), False)
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "result.json"}
 
 
 @pytest.mark.parametrize(
@@ -106,8 +157,9 @@ def test_an_execution_that_gives_up_is_told(tiny_model, monkeypatch):
         ({"sizes": [0]}, "numbers of atoms"),
         ({"executions": ["eager", "warp"]}, "and not warp"),
         ({"executions": []}, "and not none"),
-        ({"timestep": 0.0}, "time step"),
-        ({"steps": 0}, "At least one step"),
+        ({"timestep": 0.0}, "timestep must be a positive number"),
+        ({"steps": 0}, "at least one step"),
+        ({"time_limit": 0.0}, "time_limit must be a positive number"),
         ({"structure": Atoms()}, "no atoms"),
         ({"executions": ["cuda-graph"]}, "needs a CUDA device"),
     ],
@@ -115,3 +167,11 @@ def test_an_execution_that_gives_up_is_told(tiny_model, monkeypatch):
 def test_mistakes_are_refused(tiny_model, settings, message):
     with pytest.raises(InputError, match=message):
         bench(tiny_model, **{"device": "cpu"} | settings)
+
+
+@pytest.mark.parametrize("settings", [{"executions": ["auto", "cuda-graph"]}, {"structure": bulk("Fe")}])
+def test_what_is_refused_leaves_earlier_results(tiny_model, tmp_path, settings):
+    (tmp_path / "result.json").write_text("precious")
+    with pytest.raises(InputError):
+        bench(tiny_model, **settings, sizes=[1], device="cpu", output=tmp_path, overwrite=True)
+    assert (tmp_path / "result.json").read_text() == "precious"
