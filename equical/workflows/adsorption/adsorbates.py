@@ -10,6 +10,8 @@ from pathlib import Path
 from ase import Atoms
 
 from equical.errors import InputError
+from equical.workflows.adsorption.oc20 import OC20_SKETCHES
+from equical.workflows.adsorption.sketch import sketch
 from equical.workflows.common.inputs import check_structure, read_structure
 
 __all__ = ["ADSORBATES", "Adsorbate", "adsorbate"]
@@ -59,6 +61,7 @@ _GEOMETRIES: Table = {
     "NH": ("NH", [(0, 0, 0), (0, 0, 1.03)]),
     "CH2": ("CH2", [(0, 0, 0), (-0.89, 0, 0.64), (0.89, 0, 0.64)]),
     "NH2": ("NH2", [(0, 0, 0), (-0.81, 0, 0.63), (0.81, 0, 0.63)]),
+    "CH4": ("CH4", [(0, 0, 0), (0, 0, 1.09), (1.03, 0, -0.36), (-0.515, 0.892, -0.36), (-0.515, -0.892, -0.36)]),
     "CH3": ("CH3", [(0, 0, 0), (1.03, 0, 0.38), (-0.515, 0.892, 0.38), (-0.515, -0.892, 0.38)]),
     "NH3": ("NH3", [(0, 0, 0), (0.94, 0, 0.38), (-0.47, 0.814, 0.38), (-0.47, -0.814, 0.38)]),
     "H2O": ("OH2", [(0, 0, 0), (0.57, 0.76, 0.15), (0.57, -0.76, 0.15)]),
@@ -79,12 +82,24 @@ _SIDE_ON = {"H2", "N2", "O2", "HCOO"}
 
 _TILTS: dict[str, tuple[float, ...]] = {"H2": (0.0, 90.0), "N2": (0.0, 90.0), "O2": (0.0, 45.0)}
 
-_GASES = {"H2", "N2", "O2", "CO", "NO", "CO2", "NH3", "H2O", "CH3OH"}
+_GASES = {
+    "H2", "N2", "O2", "CO", "NO", "CO2", "NH3", "H2O", "CH3OH", "CH4", "CH2O", "CHCH", "CH2CH2", "CH2CO", "CHOCHO",
+    "OCHCH3", "OHCH2CH3", "CHOCH2OH", "NNO", "NO2", "NO2NO2", "NHNH", "NH2NH2", "NH2N(CH3)2", "ONN(CH3)2", "OHNH2",
+    "ONOH",
+}  # fmt: skip
 
-_ALIASES = {"HO": "OH", "HO2": "OOH", "HCO": "CHO", "OCH3": "CH3O", "OH2": "H2O", "CHOO": "HCOO"}
+_ALIASES = {
+    "HO": "OH", "HO2": "OOH", "HCO": "CHO", "OCH3": "CH3O", "OH2": "H2O", "CHOO": "HCOO", "OCHO": "HCOO",
+    "OHCH3": "CH3OH", "H2CO": "CH2O", "C2": "CC", "C2H": "CCH", "C2H2": "CHCH", "C2H4": "CH2CH2", "C2H5": "CH2CH3",
+    "CH3CH2": "CH2CH3", "CH3CO": "COCH3", "CH3CHO": "OCHCH3", "C2H5OH": "OHCH2CH3", "CH3CH2OH": "OHCH2CH3",
+    "C2H5O": "OCH2CH3", "CH3CH2O": "OCH2CH3", "N2O": "NNO", "N2H4": "NH2NH2", "NH2OH": "OHNH2", "HNO": "ONH",
+    "HONO": "ONOH", "N2H": "NNH",
+}  # fmt: skip
 
-ADSORBATES = tuple(_GEOMETRIES)
-"""Names of the adsorbates that are known."""
+_SKETCHES = {name.replace("*", ""): notation for name, notation in OC20_SKETCHES.items()}
+
+ADSORBATES = (*_GEOMETRIES, *_SKETCHES)
+"""Names of the adsorbates that are known: small ones, and all others of the data set OC20."""
 
 
 def adsorbate(
@@ -95,8 +110,8 @@ def adsorbate(
     """Look an adsorbate up by name, or make one of a molecule.
 
     Args:
-        what: a name from ``ADSORBATES``, a structure file, or atoms. The surface is thought below them: a molecule
-            whose other atoms lie mostly below its binding atom is turned over.
+        what: a name from ``ADSORBATES``, with or without stars as in OC20, a structure file, or atoms. The surface is
+            thought below them: a molecule whose other atoms lie mostly below its binding atom is turned over.
         binding: index, or indices, of the binding atom in a molecule from a file; counted from 0.
         tilts: degrees. Orientations to try, in place of the usual ones: rotations about an axis in the surface plane.
 
@@ -115,14 +130,17 @@ def adsorbate(
 
 
 def _from_name(name: str, binding: Sequence[int] | int | None) -> Adsorbate:
-    name = name.removesuffix("*").lstrip("*")
+    name = name.replace("*", "")
     name = _ALIASES.get(name, name)
-    if name not in _GEOMETRIES:
+    if name not in ADSORBATES:
         raise InputError(
             f"unknown adsorbate {name!r}: give one of {', '.join(ADSORBATES)}, or a structure file with --binding-atom"
         )
     if binding is not None:
         raise InputError(f"the binding atom of {name} is known; --binding-atom is for adsorbates from a file")
+    if name in _SKETCHES:
+        atoms, bound = sketch(_SKETCHES[name])
+        return Adsorbate(name, atoms, bound, gas=name in _GASES)
     symbols, positions = _GEOMETRIES[name]
     return Adsorbate(
         name,

@@ -30,7 +30,10 @@ _ELEMENTS: dict[str, Stoichiometry] = {
     "Cl": {"HCl": Fraction(1), "H2": Fraction(-1, 2)},
 }
 
-_G2_NAMES = {"H2S": "SH2", "CHO": "HCO"}
+_G2_NAMES = {
+    "H2S": "SH2", "CHO": "HCO", "CH2O": "H2CO", "CHCH": "C2H2", "CH2CH2": "C2H4", "CH2CO": "H2CCO", "CHOCHO": "OCHCHO",
+    "OCHCH3": "CH3CHO", "OHCH2CH3": "CH3CH2OH", "NNO": "N2O", "NH2NH2": "N2H4",
+}  # fmt: skip
 """Where the G2 collection of ASE spells a formula its own way."""
 
 BOX = 15.0
@@ -134,7 +137,7 @@ def gas_molecule(name: str, adsorbate: Adsorbate) -> Atoms:
     from ase.build import molecule
     from ase.data import chemical_symbols
 
-    if name == adsorbate.name:
+    if name == adsorbate.name and name not in _G2_NAMES:
         atoms = Atoms(adsorbate.atoms.numbers, adsorbate.atoms.positions)
     elif _in_g2(name):
         atoms = molecule(_G2_NAMES.get(name, name))
