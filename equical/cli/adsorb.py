@@ -39,14 +39,28 @@ class SurfaceSize(click.ParamType):
         return int(found[1]), int(found[2])
 
 
-@click.command("adsorb")
+class AdsorbCommand(click.Command):
+    """Takes four Miller indices as well as three."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        start = args.index("--miller") + 1 if "--miller" in args else len(args)
+        if len(args) >= start + 4 and all(re.fullmatch(r"-?\d+", index) for index in args[start : start + 4]):
+            h, k, i = map(int, args[start : start + 3])
+            if h + k + i:
+                raise InputError(f"of four Miller indices the first three must add up to 0, not {h} {k} {i}")
+            args = [*args[: start + 2], *args[start + 3 :]]
+        return super().parse_args(ctx, args)
+
+
+@click.command("adsorb", cls=AdsorbCommand)
 @click.argument("adsorbate")
 @click.option("--slab", type=click.Path(path_type=Path), metavar="FILE", help="A slab, vacuum along its third vector.")
-@click.option("--bulk", metavar="ELEMENT|FILE", help="A crystal to relax and cut the slab from.")
+@click.option("--bulk", metavar="FORMULA|FILE", help="A crystal to relax and cut the slab from: Pt, Pt3Ni, MgO …")
+@click.option("--prototype", metavar="NAME", help="Its structure: hcp, l12, l10, b2, rocksalt …  [default: usual one]")
 @click.option("--format", "file_format", metavar="NAME", help=f"Of --slab or --bulk: {FORMAT_HELP}")
 @click.option("--species", metavar="LIST", help=f"Of --slab or --bulk: {SPECIES_HELP}")
-@click.option("--miller", nargs=3, type=int, metavar="H K L", help="Miller indices.  [default: 1 1 1]")
-@click.option("--layers", type=int, help="Atomic layers.  [default: at least 4, and 5 Å thick]")
+@click.option("--miller", nargs=3, type=int, metavar="H K L", help="Miller indices, three or four.  [default: 1 1 1]")
+@click.option("--layers", type=int, help="Planes of atoms.  [default: at least 4, and 5 Å thick]")
 @click.option("--size", type=SurfaceSize(), help="Repetitions of the smallest surface cell.  [default: 3x3]")
 @click.option("--vacuum", type=float, metavar="Å", help="Between the slab and its next image.  [default: 15]")
 @click.option("--termination", type=int, help="Layers to cut off the top, to expose another one.  [default: 0]")
@@ -85,12 +99,13 @@ def adsorb(
 ) -> None:
     """Adsorption energies of ADSORBATE on all sites of a surface.
 
-    ADSORBATE is a name (O, H, OH, CO, NO, H2O, CH3, OOH …; a wrong one lists them all) or a structure file.
+    ADSORBATE is a name (O, OH, CO, OOH, all of OC20 …; a wrong one lists them) or a structure file.
     The slab comes from a file (--slab) or is cut from a relaxed crystal (--bulk).
 
     \b
     equical adsorb O --bulk Pt --miller 1 1 1 --layers 4 --size 3x3
     equical adsorb OH --slab slab.cif --reference "H2O - 1/2 H2"
+    equical adsorb H --bulk NiAl --prototype b2 --miller 1 1 0
     equical adsorb ethanol.xyz --slab slab.cif --binding-atom 2 --tilt 0 --tilt 60
 
     E_ads = E(slab + adsorbate) − E(slab) − E(references), negative where adsorption is exothermic. Configurations that

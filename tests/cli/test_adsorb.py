@@ -1,6 +1,7 @@
 """``equical adsorb``: what it prints, what it writes, and how it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 from ase.build import bulk, fcc111, molecule
@@ -73,6 +74,39 @@ def test_orientations_and_resume(run):
     assert run(*options, "--resume").stdout == first.stdout
 
 
+def test_alloys_by_formula(run, tmp_path):
+    outcome = run(
+        "O", "--bulk", "CuAu", "--miller", "0", "0", "1", "--size", "2x2", "--site", "hollow", "--output", "out"
+    )
+    assert outcome.exit_code == 0, outcome.output
+    assert "warning: CuAu is taken for L1_0; another structure with --prototype, or from a file" in outcome.stderr
+    assert "this slab has termination 0, choose with --termination" in outcome.stderr
+    a, b, c, *_ = json.loads((tmp_path / "out" / "result.json").read_text())["slab"]["bulk"]["lattice_parameters"]
+    assert a == pytest.approx(b)
+    assert (a, c) == pytest.approx((3.953, 3.581), abs=2e-3)  # of EMT, which starts at a cube of 3.86
+
+
+def test_a_given_prototype_is_no_guess(run):
+    outcome = run("O", "--bulk", "Pt3Ni", "--prototype", "l12", "--size", "1x1", "--layers", "4", "--site", "fcc-Pt3")
+    assert "bulk        relaxed" in outcome.stdout
+    assert "is taken for" not in outcome.stderr
+
+
+def test_four_miller_indices(run):
+    options = ("--prototype", "hcp", "--size", "2x1", "--layers", "4", "--site", "top", "--steps", "2", "--output")
+    run("O", "--bulk", "Cu", "--miller", "1", "0", "-1", "0", *options, "four")
+    run("O", "--bulk", "Cu", "--miller", "1", "0", "0", *options, "three")
+    assert Path("four/slab.extxyz").read_text() == Path("three/slab.extxyz").read_text()
+
+
+def test_half_a_layer_on_top_of_a_given_slab_is_said(run):
+    slab = fcc111("Pt", (2, 2, 4), vacuum=8)[:-3]
+    slab.info.clear()
+    write("half.extxyz", slab)
+    outcome = run("O", "--slab", "half.extxyz", "--site", "top", "--steps", "1")
+    assert "warning: the top layer of the slab Pt13 has 1 of the 4 atoms that a layer below has" in outcome.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -83,6 +117,12 @@ def test_orientations_and_resume(run):
         (("O", "--slab", "a.cif", "--layers", "3", "--keep-bulk"), "--layers, --keep-bulk goes with --bulk"),
         (("O", "--bulk", "Pt", "--size", "3"), "'3' is no size such as 3x3"),
         (("O", "--bulk", "Fe"), "No EMT-potential for Fe"),
+        (("O", "--bulk", "Pt2O3"), "no prototype has the formula Pt2O3: give its structure as a file with --bulk"),
+        (("O", "--bulk", "PtPd"), "does not tell its structure: say --prototype l10 or --prototype b2"),
+        (("O", "--bulk", "bulk.cif", "--prototype", "fcc"), "--prototype goes with a formula"),
+        (("O", "--slab", "bulk.cif", "--prototype", "fcc"), "--prototype goes with --bulk"),
+        (("O", "--bulk", "Pt3Ni", "--keep-bulk"), "the lattice constant of Pt3Ni is only an estimate"),
+        (("O", *PLATINUM, "--miller", "1", "1", "0", "0"), "the first three must add up to 0, not 1 1 0"),
         (("O", *PLATINUM, "--site", "hex"), "no site 'hex' on this surface; it has top-Pt"),
         (("O", *PLATINUM, "--reference", "O2"), "the reference O2 makes O2, but the adsorbate is O"),
         (("O", *PLATINUM, "--freeze", "3"), "cannot freeze 3 layers of a slab that has 3"),

@@ -1,16 +1,19 @@
 """Adsorption energies on surfaces: cut and relax a slab, find its sites, place an adsorbate on them, relax, rank.
 
-One file for each step, in this order: ``build`` (slab from bulk), ``slabs`` (which way is up), ``symmetry``,
+One file for each step, in this order: ``bulks``, ``layers`` and ``planes``, ``build`` (slab from bulk),
+``terminations``, ``slabs`` (which way is up), ``symmetry``,
 ``triangulation`` and ``sites``, ``adsorbates``, ``references``, ``place``, ``relaxer``, ``anomalies``, ``result``,
 ``notes``, ``report``, ``files`` and ``plots``; ``run`` goes through all of them as ``settings`` say.
 """
 
 from equical.workflows.adsorption.adsorbates import ADSORBATES, Adsorbate, adsorbate
 from equical.workflows.adsorption.build import SlabFromBulk, build_slab
+from equical.workflows.adsorption.bulks import bulk_crystal
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference
 from equical.workflows.adsorption.run import adsorption_energy
 from equical.workflows.adsorption.settings import AdsorptionSettings
 from equical.workflows.adsorption.sites import Site, SiteClass, find_sites
+from equical.workflows.adsorption.terminations import Termination, terminations
 
 __all__ = [
     "ADSORBATES",
@@ -22,8 +25,11 @@ __all__ = [
     "Site",
     "SiteClass",
     "SlabFromBulk",
+    "Termination",
     "adsorbate",
     "adsorption_energy",
     "build_slab",
+    "bulk_crystal",
     "find_sites",
+    "terminations",
 ]

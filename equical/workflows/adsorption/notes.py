@@ -9,11 +9,14 @@ from ase import Atoms
 
 from equical.workflows.adsorption.adsorbates import Adsorbate
 from equical.workflows.adsorption.anomalies import MOVED, displacement
+from equical.workflows.adsorption.build import SlabFromBulk
+from equical.workflows.adsorption.bulks import Bulk
 from equical.workflows.adsorption.place import closest_image
 from equical.workflows.adsorption.result import AdsorptionResult
-from equical.workflows.adsorption.slabs import count_layers, fixed_atoms, vacuum_of
+from equical.workflows.adsorption.slabs import count_layers, fixed_atoms, uneven_top, vacuum_of
+from equical.workflows.adsorption.terminations import terminations
 
-__all__ = ["notes_after", "notes_before"]
+__all__ = ["notes_after", "notes_before", "notes_on_cut", "notes_on_given"]
 
 SAME_ENERGY = 0.01
 """eV. Relaxations that end this close together have found the same minimum."""
@@ -26,6 +29,30 @@ CLOSE_SLABS = 8.0
 
 THIN = 4.0
 """Å. Fewer than three layers of a close-packed metal."""
+
+
+def notes_on_cut(recipe: SlabFromBulk, bulk: Bulk) -> Iterator[str]:
+    """What is decided for the user where a recipe leaves it open."""
+    if bulk.guess:
+        yield f"{recipe.bulk} is taken for {bulk.guess}; another structure with --prototype, or from a file"
+    choices = terminations(bulk.crystal, recipe.three_indices)
+    if len(choices) > 1:
+        face, formula = " ".join(map(str, recipe.three_indices)), bulk.crystal.symbols.formula.reduce()[0]
+        tops = ", ".join(f"{choice.index} {choice.top}" for choice in choices)
+        yield (
+            f"({face}) of {formula:metal} can end with different layers ({tops}); this slab has termination "
+            f"{recipe.termination}, choose with --termination"
+        )
+
+
+def notes_on_given(slab: Atoms) -> Iterator[str]:
+    """What looks wrong about a slab that the user gave, not yet relaxed."""
+    uneven = uneven_top(slab)
+    if uneven is not None:
+        yield (
+            f"the top layer of the slab {slab.get_chemical_formula()} has {uneven[0]} of the {uneven[1]} atoms that a "
+            "layer below has: fine for adatoms, vacancies and steps, but it may be half a layer that a cut left there"
+        )
 
 
 def notes_before(slab: Atoms, adsorbate: Adsorbate, placed: Atoms, start: Atoms) -> Iterator[str]:

@@ -1,182 +1,239 @@
-"""A crystal as a stack of atomic layers along a direction, from which slabs are taken layer by layer.
-
-All atoms of the crystal are repeated by a lattice vector that leads from one lattice plane to the next, so heights
-count modulo the distance of lattice planes. On that circle atoms are grouped into layers, which no cell boundary can
-split: the circle is opened at its widest gap.
-"""
+"""Crystals as stacks of lattice planes: the smallest cell of a face, and the whole layers of atoms above it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-from math import gcd, lcm
+from itertools import product
 
 import numpy as np
 from ase import Atoms
+from ase.geometry import minkowski_reduce
+from numpy.typing import NDArray
 
-from equical.workflows.adsorption.slabs import layer_gap
-from equical.workflows.common.spacegroup import ask_spglib
+from equical.workflows.adsorption.layers import group_periodic_heights
 
-__all__ = ["LatticePlanes", "lattice_planes"]
+__all__ = ["Stack", "primitive_crystal", "stack_of_planes"]
 
-SYMPREC = 1e-3
-"""Å. Tolerance of the search for the primitive lattice."""
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
-SAME_GAP = 0.01
+SAME = 0.01
+"""Å. Atoms that a translation of the lattice brings this close to their like are repetitions of one another."""
+
+AS_SHORT = 1.0001
+"""Lattice vectors whose lengths differ by less than this factor count as equally long."""
+
+TIE = 0.05
 """Å. Gaps between layers that differ by less are equally wide."""
 
 
 @dataclass(frozen=True)
-class LatticePlanes:
-    """The layers of a crystal between one lattice plane and the next, from the top down.
+class Stack:
+    """A crystal as layers of atoms parallel to one of its planes, from the bottom to the top, without end.
 
     Attributes:
-        numbers: ``[N]`` atomic numbers of one primitive cell.
-        positions: ``[N, 3]`` Å, with the layers along +z and none of them split.
-        layer: ``[N]`` layer of each atom, 0 at the top.
-        basis: ``[2, 2]`` Å, shortest lattice vectors in the xy plane, right-handed.
-        step: ``[3]`` Å, lattice vector to the next lattice plane above.
+        cell: ``[3, 3]`` Å, a basis of the lattice. The first two rows are the smallest cell of the plane, with the
+            first one, the shortest, along x and the second one in the xy plane; the third one leads to the next plane
+            of the lattice, so that its z is their spacing.
+        numbers: ``[N]`` atomic numbers of one repeat unit.
+        positions: ``[N, 3]`` Å. Each layer is in one piece, heights of all lie within one spacing.
+        layers: ``[N]``, 0 to L − 1 from the bottom to the top of the unit, above which the widest gap lies.
     """
 
-    numbers: np.ndarray
-    positions: np.ndarray
-    layer: np.ndarray
-    basis: np.ndarray
-    step: np.ndarray
+    cell: Floats
+    numbers: Integers
+    positions: Floats
+    layers: Integers
 
     @property
-    def count(self) -> int:
-        """Number of layers from one lattice plane to the next."""
-        return int(self.layer.max()) + 1
+    def layers_per_repeat(self) -> int:
+        """L, how many layers the repeat unit has."""
+        return int(self.layers.max()) + 1
 
-    def height(self, number: int) -> float:
-        """Å, mean height of a layer of the infinite stack; they are numbered from 0 downwards."""
-        whole, rest = divmod(number, self.count)
-        return float(self.positions[self.layer == rest, 2].mean() - whole * self.step[2])
+    @property
+    def heights(self) -> Floats:
+        """``[L]`` Å, mean heights of the layers."""
+        return np.bincount(self.layers, self.positions[:, 2]) / np.bincount(self.layers)
 
-    def thickness(self, layers: int, first: int) -> float:
-        """Å, from the lowest to the highest of so many layers, counted downwards from ``first``."""
-        return self.height(first) - self.height(first + layers - 1)
+    def depth(self, below: int, layers: int) -> float:
+        """Å between the highest and the lowest of some layers; arguments as for :meth:`cut`."""
+        numbers = np.array([below - layers, below - 1])
+        low, high = self.heights[numbers % self.layers_per_repeat] + numbers // self.layers_per_repeat * self.cell[2, 2]
+        return float(high - low)
 
-    def stack(self, layers: int, first: int) -> Atoms:
-        """Consecutive layers.
+    def cut(self, below: int, layers: int) -> Atoms:
+        """Whole layers as a structure that is not periodic along z, with tags that count layers from 1 at the top.
 
         Args:
-            layers: how many.
-            first: number of the one on top.
-
-        Returns:
-            Atoms periodic in the xy plane, in a cell whose third vector is a normal of arbitrary length.
+            below: number of the layer above the topmost one; 0 to L − 1 for those of the unit, and on without end.
+            layers: how many, counted downwards.
         """
-        numbers, positions = [], []
-        for number in range(first, first + layers):
-            whole, rest = divmod(number, self.count)
-            here = self.layer == rest
-            numbers.append(self.numbers[here])
-            positions.append(self.positions[here] - whole * self.step)
-        cell = np.zeros((3, 3))
-        cell[:2, :2] = self.basis
-        cell[2, 2] = self.thickness(layers, first) + abs(self.step[2]) + 20.0
-        block = Atoms(np.concatenate(numbers), np.concatenate(positions), cell=cell, pbc=[True, True, False])
-        block.wrap()
-        return block
+        slab = Atoms(cell=self.cell, pbc=[True, True, False])
+        for number in range(below - layers, below):
+            repeat, layer = divmod(number, self.layers_per_repeat)
+            chosen = self.layers == layer
+            piece = Atoms(self.numbers[chosen], self.positions[chosen] + repeat * self.cell[2])
+            piece.set_tags(below - number)
+            assert (slab.positions[:, 2] < piece.positions[:, 2].min()).all(), "layers do not overlap"
+            slab.extend(piece)
+        slab.cell[2] = [0, 0, self.cell[2, 2] + float(np.ptp(slab.positions[:, 2]))]
+        slab.wrap(eps=1e-3)
+        return slab
 
 
-def lattice_planes(crystal: Atoms, miller: tuple[int, int, int]) -> LatticePlanes:
-    """The layers of a crystal along the normal of a plane.
+def stack_of_planes(crystal: Atoms, miller: tuple[int, int, int]) -> Stack:
+    """Take a crystal apart into the layers of atoms parallel to a plane.
 
     Args:
-        crystal: conventional cell.
-        miller: indices of the plane that refer to this cell.
+        crystal: periodic in all directions, in any cell; noise below 0.01 Å is averaged over what repeats.
+        miller: indices of the plane, which refer to that cell. The stack grows along their normal.
     """
-    lattice, primitive = _primitive(crystal)
-    normal = np.linalg.inv(crystal.cell[:]) @ np.array(miller, dtype=float)
-    indices = _whole(lattice @ normal)
-    basis, step = _plane_basis(lattice, indices)
-    frame = _frame(basis, normal)
-    positions, basis, step = primitive.positions @ frame.T, basis @ frame.T, step @ frame.T
-    heights, period = positions[:, 2], step[2]
-    positions = positions - np.floor((heights - _widest_gap(heights, period)) / period)[:, None] * step
-    order = np.argsort(-positions[:, 2], kind="stable")
-    positions, numbers = positions[order], primitive.numbers[order]
-    drops = -np.diff(positions[:, 2], append=positions[0, 2] - period)
-    layer = np.concatenate([[0], np.cumsum(drops[:-1] > layer_gap(drops))])
-    planes = LatticePlanes(numbers, positions, layer, basis[:, :2], step)
-    return _from_the_top(planes)
+    unit, basis = primitive_crystal(crystal)
+    normal = np.rint(basis @ np.array(miller) * len(crystal) / len(unit)).astype(np.int64)
+    normal //= np.gcd.reduce(normal)
+    change = _unimodular(normal)
+    in_plane = _reduced_plane(change[:2], change[2] @ unit.cell[:], unit.cell[:], basis)
+    cell = np.concatenate([in_plane, change[2:]]) @ unit.cell[:]
+    across = np.cross(cell[0], cell[1])
+    frame = np.array([cell[0], np.cross(across, cell[0]), across])
+    frame /= np.linalg.norm(frame, axis=1, keepdims=True)
+    cell, positions = cell @ frame.T, unit.positions @ frame.T
+    assert np.isclose(np.linalg.det(cell), unit.get_volume()), "a right-handed basis of the lattice"
+    layers, whole = group_periodic_heights(positions[:, 2], cell[2, 2])
+    positions += np.rint((whole - positions[:, 2]) / cell[2, 2])[:, None] * cell[2]
+    return _ending_at_the_widest_gap(Stack(cell, unit.numbers, positions, layers))
 
 
-def _primitive(crystal: Atoms) -> tuple[np.ndarray, Atoms]:
-    """Primitive lattice vectors ``[3, 3]`` in the orientation of the crystal, and the atoms of that cell."""
-    cell = (crystal.cell[:], crystal.get_scaled_positions(), crystal.numbers)
-    found = ask_spglib("standardize_cell", cell, to_primitive=True, no_idealize=True, symprec=SYMPREC)
-    if found is None:
-        return crystal.cell[:], crystal
-    lattice, fractions, numbers = found
-    if len(numbers) >= len(crystal):
-        return crystal.cell[:], crystal
-    centrings = 6 * lattice @ np.linalg.inv(crystal.cell[:])  # halves and thirds of the crystal's vectors
-    assert np.allclose(centrings, np.rint(centrings), atol=0.01), "spglib turned the crystal"
-    return lattice, Atoms(numbers, cell=lattice, scaled_positions=fractions, pbc=True)
+def _ending_at_the_widest_gap(stack: Stack) -> Stack:
+    """The same stack with its unit cut where layers are furthest apart; of equal gaps, below the origin."""
+    heights, period, count = stack.heights, float(stack.cell[2, 2]), stack.layers_per_repeat
+    gaps = np.diff(heights, append=heights[0] + period)
+    above = (np.arange(count) + 1) % count  # the layer that becomes the first of the unit if it ends with this one
+    from_origin = (heights[above] + TIE) % period
+    best = min(np.flatnonzero(gaps > gaps.max() - TIE), key=lambda layer: from_origin[layer])
+    first = int(above[best])
+    lowered = stack.layers >= first if first else np.zeros(len(stack.layers), dtype=bool)
+    positions = stack.positions - lowered[:, None] * stack.cell[2]
+    return Stack(stack.cell, stack.numbers, positions, (stack.layers - first) % count)
 
 
-def _whole(indices: np.ndarray) -> np.ndarray:
-    """Coprime whole numbers in the ratio of ``indices``, which are whole numbers over the centrings of a lattice."""
-    ratios = [Fraction(float(index)).limit_denominator(12) for index in indices]
-    scale = lcm(*(ratio.denominator for ratio in ratios))
-    whole = [int(ratio * scale) for ratio in ratios]
-    return np.array(whole) // gcd(*whole)
+def primitive_crystal(crystal: Atoms) -> tuple[Atoms, Floats]:
+    """The smallest cell that repeats in a crystal, with atoms averaged over those that repeat.
 
-
-def _plane_basis(lattice: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two shortest lattice vectors in the plane with these indices, and a lattice vector to the next plane above.
-
-    Two vectors span all lattice points of the plane just where their cross product is the indices themselves.
+    Returns:
+        The cell, and ``[3, 3]`` with its lattice vectors in terms of the given ones: multiples of one over the number
+        of cells that the given one holds, free of the noise of the positions.
     """
-    reach = int(np.abs(indices).max()) + 1
-    axis = np.arange(-reach, reach + 1)
-    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    advance = points @ indices
-    lengths = np.linalg.norm(points @ lattice, axis=1)
-    within = np.flatnonzero((advance == 0) & (lengths > 0))
-    within = points[within[np.lexsort((within, lengths[within].round(6)))]]
-    for second in range(1, len(within)):
-        cross = np.cross(within[:second], within[second])
-        found = np.flatnonzero((cross == indices).all(axis=1) | (cross == -indices).all(axis=1))
-        if len(found):
-            first = within[found[0]]
-            pair = [first, within[second]] if (cross[found[0]] == indices).all() else [within[second], first]
+    shifts, partners = _pure_translations(crystal)
+    count = len(shifts)
+    basis = _lattice_basis(np.concatenate([np.rint(shifts * count), count * np.eye(3)]).astype(np.int64)) / count
+    cell, operation = minkowski_reduce(basis @ crystal.cell[:])
+    basis = np.rint(operation) @ basis
+    kept = np.flatnonzero(partners.min(axis=0) == np.arange(len(crystal)))
+    assert len(kept) * count == len(crystal), "translations map no atom onto itself"
+    # Offset of every repetition of a kept atom from where the lattice wants it, averaged.
+    apart = crystal.positions[partners[:, kept]] - (shifts @ crystal.cell[:])[:, None] - crystal.positions[kept]
+    fraction = apart @ np.linalg.inv(crystal.cell[:])
+    offset = ((fraction - np.rint(fraction)) @ crystal.cell[:]).mean(axis=0)
+    return Atoms(crystal.numbers[kept], crystal.positions[kept] + offset, cell=cell, pbc=True), basis
+
+
+def _pure_translations(crystal: Atoms) -> tuple[Floats, Integers]:
+    """Translations within the cell that map a crystal onto itself.
+
+    Returns:
+        ``[M, 3]`` fractions of the lattice vectors, zero being the first, and ``[M, N]`` which atom each atom goes to.
+    """
+    numbers, cell = crystal.numbers, crystal.cell[:]
+    fractions = crystal.get_scaled_positions(wrap=False)
+    rarest = min(set(numbers.tolist()), key=lambda z: (np.count_nonzero(numbers == z), z))
+    candidates = np.flatnonzero(numbers == rarest)
+    shifts, partners = [np.zeros(3)], [np.arange(len(numbers))]
+    for shift in fractions[candidates[1:]] - fractions[candidates[0]]:
+        apart = fractions[None] - (fractions + shift)[:, None]
+        apart = (apart - np.rint(apart)) @ cell
+        distance = np.where(numbers[:, None] == numbers, np.linalg.norm(apart, axis=-1), np.inf)
+        partner = distance.argmin(axis=1)
+        residue = apart[np.arange(len(numbers)), partner]
+        # The pair of atoms that suggested the shift has noise of its own: only what differs between atoms counts.
+        off = np.linalg.norm(residue - residue.mean(axis=0), axis=1).max()
+        if off < SAME and len(set(partner.tolist())) == len(numbers):
+            shifts.append(shift)
+            partners.append(partner)
+    # M translations that form a group are multiples of 1/M. Where distortions of about 0.01 Å let only some of a group
+    # pass, the cell is taken as it is.
+    count = len(shifts)
+    exact = np.rint(np.array(shifts) * count) / count
+    rounding = np.linalg.norm((exact - shifts) @ cell, axis=1).max()
+    closed = (
+        len({tuple(vector) for vector in np.rint((exact[:, None] + exact) * count).reshape(-1, 3) % count}) == count
+    )
+    if rounding > 2 * SAME or not closed:
+        return np.zeros((1, 3)), np.arange(len(numbers))[None]
+    return exact % 1, np.array(partners)
+
+
+def _lattice_basis(vectors: Integers) -> Integers:
+    """``[3, 3]`` basis of the lattice that whole-number vectors ``[K, 3]`` span, by Euclid's algorithm on rows."""
+    rows = [row for row in vectors if row.any()]
+    basis = []
+    for column in range(3):
+        while True:
+            rows.sort(key=lambda row: (row[column] == 0, abs(row[column])))
+            others = [row - row[column] // rows[0][column] * rows[0] for row in rows[1:] if row[column]]
+            untouched = [row for row in rows[1:] if not row[column]]
+            done = not any(row[column] for row in others)
+            rows = [rows[0], *(row for row in others if row.any()), *untouched]
+            if done:
+                break
+        basis.append(rows.pop(0))
+    return np.array(basis)
+
+
+def _unimodular(normal: Integers) -> Integers:
+    """``[3, 3]`` whole-number matrix U of determinant ±1 with ``U @ normal = (0, 0, 1)``.
+
+    Its first two rows span the lattice plane, and the third one leads to the next plane.
+
+    Args:
+        normal: ``[3]`` whole numbers without common divisor.
+    """
+    change, rest = np.eye(3, dtype=np.int64), normal.copy()
+    while np.count_nonzero(rest) > 1:
+        smallest = min(np.flatnonzero(rest), key=lambda i: abs(rest[i]))
+        for i in np.flatnonzero(rest):
+            if i != smallest:
+                times = rest[i] // rest[smallest]
+                rest[i] -= times * rest[smallest]
+                change[i] -= times * change[smallest]
+    pivot = int(np.flatnonzero(rest)[0])
+    change[pivot] *= rest[pivot]
+    return change[[*(i for i in range(3) if i != pivot), pivot]]
+
+
+def _reduced_plane(rows: Integers, upward: Floats, cell: Floats, basis: Floats) -> Integers:
+    """``[2, 3]``: the shortest basis of a lattice plane, its vectors in terms of ``cell``.
+
+    The first vector is the shortest one, the second one lies at 60° to 120° from it, at an acute angle where the
+    lattice leaves the choice, as in the slabs of ASE. Which of equally good ones, no noise decides.
+
+    Args:
+        rows: ``[2, 3]``, some basis of the plane.
+        upward: ``[3]`` Å; the two vectors and this one are right-handed.
+        cell: ``[3, 3]`` Å.
+        basis: ``[3, 3]``, the vectors of ``cell`` in terms of those that Miller indices refer to.
+    """
+    first, second = rows
+    while True:  # Gauss
+        second = second - int(np.rint((first @ cell) @ (second @ cell) / np.sum((first @ cell) ** 2))) * first
+        if np.linalg.norm(second @ cell) >= np.linalg.norm(first @ cell):
             break
-    above = np.flatnonzero(advance == 1)
-    step = points[above[lengths[above].argmin()]]
-    basis, step = np.array(pair) @ lattice, step @ lattice
-    return (basis, step) if np.linalg.det([*basis, step]) > 0 else (basis[::-1], step)
-
-
-def _frame(basis: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """``[3, 3]`` rows: unit vectors along the first vector of the plane, across it, and along the normal."""
-    z = normal / np.linalg.norm(normal)
-    x = basis[0] / np.linalg.norm(basis[0])
-    return np.array([x, np.cross(z, x), z])
-
-
-def _widest_gap(heights: np.ndarray, period: float) -> float:
-    """A height in the middle of the widest gap between atoms, on the circle of heights."""
-    levels = np.sort(heights % period)
-    gaps = np.diff(levels, append=levels[0] + period)
-    widest = int(gaps.argmax())
-    return float(levels[widest] + gaps[widest] / 2)
-
-
-def _from_the_top(planes: LatticePlanes) -> LatticePlanes:
-    """The same layers, the one with the widest gap above it on top.
-
-    Of several the one with the first formula in the alphabet is taken, and of these the highest: what decides must not
-    be the last bits of a height.
-    """
-    count = planes.count
-    gaps = [planes.height(number - 1) - planes.height(number) for number in range(count)]
-    formulas = [Atoms(planes.numbers[planes.layer == number]).get_chemical_formula() for number in range(count)]
-    top = min(range(count), key=lambda number: (-round(gaps[number] / SAME_GAP), formulas[number], number))
-    below = planes.layer >= top
-    positions = np.where(below[:, None], planes.positions, planes.positions - planes.step)
-    return LatticePlanes(planes.numbers, positions, (planes.layer - top) % count, planes.basis, planes.step)
+        first, second = second, first
+    near = [i * first + j * second for i, j in product((-1, 0, 1), repeat=2) if i or j]
+    area = abs(float(np.cross(first @ cell, second @ cell) @ upward))
+    pairs = [(a, b) for a, b in product(near, repeat=2) if np.cross(a @ cell, b @ cell) @ upward > 0.5 * area]
+    for which in (0, 1):
+        lengths = [float(np.linalg.norm(pair[which] @ cell)) for pair in pairs]
+        pairs = [pair for pair, length in zip(pairs, lengths, strict=True) if length < AS_SHORT * min(lengths)]
+    acute = [(a, b) for a, b in pairs if (a @ cell) @ (b @ cell) > -1e-3 * area]
+    return np.array(max(acute or pairs, key=lambda pair: (np.array(pair) @ basis).round(6).tolist()))

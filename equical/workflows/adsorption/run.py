@@ -16,9 +16,10 @@ from ase.calculators.calculator import BaseCalculator
 from equical.errors import InputError
 from equical.workflows.adsorption.adsorbates import Adsorbate, adsorbate
 from equical.workflows.adsorption.anomalies import look_at
-from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
+from equical.workflows.adsorption.build import SlabFromBulk, build_slab
+from equical.workflows.adsorption.bulks import Bulk, find_bulk
 from equical.workflows.adsorption.files import ADSORPTION_FILES, write_adsorption
-from equical.workflows.adsorption.notes import notes_after, notes_before
+from equical.workflows.adsorption.notes import notes_after, notes_before, notes_on_cut, notes_on_given
 from equical.workflows.adsorption.place import AZIMUTHS, Placement, place_all
 from equical.workflows.adsorption.references import Stoichiometry, gas_molecule, reference_for
 from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
@@ -127,7 +128,7 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to calculate; ``given`` is a slab ready to be relaxed, else ``recipe`` says how to make one."""
+    """What to calculate; ``given`` is a slab ready to be relaxed, else ``recipe`` says how to make one of ``bulk``."""
 
     adsorbate: Adsorbate
     calculator: BaseCalculator
@@ -135,14 +136,15 @@ class _Plan:
     stoichiometry: Stoichiometry
     given: Atoms | None
     recipe: SlabFromBulk | None
+    bulk: Bulk | None
 
     @property
     def start(self) -> Atoms:
         """What the slab comes from: the given slab, or the crystal before it is relaxed and cut."""
         if self.given is not None:
             return self.given
-        assert self.recipe is not None
-        return bulk_crystal(self.recipe.bulk)
+        assert self.bulk is not None
+        return self.bulk.crystal
 
 
 @dataclass(frozen=True)
@@ -175,10 +177,21 @@ def _plan(
     """Check all that can be checked before the first calculation."""
     species = adsorbate(wanted)
     recipe = slab if isinstance(slab, SlabFromBulk) else None
-    given = None
-    if not isinstance(slab, SlabFromBulk):
+    given = bulk = None
+    if isinstance(slab, SlabFromBulk):
+        bulk = find_bulk(slab.bulk, slab.prototype)
+        if bulk.estimated and not slab.relax:
+            raise InputError(
+                f"the lattice constant of {slab.bulk} is only an estimate: let it relax, without --keep-bulk, or give "
+                "a file"
+            )
+        notes = notes_on_cut(slab, bulk)
+    else:
         read = slab if isinstance(slab, Atoms) else read_structure(slab)
         given = freeze_bottom(standard_slab(read), freeze)
+        notes = notes_on_given(given)
+    for note in notes:
+        warn(note)
     calculator = resolve_calculator(calculator, slab if isinstance(slab, Atoms) else None, DEFAULT_MODEL)
     energy_kind = getattr(calculator, "energy_kind", "total")
     if energy_kind == "adsorption":
@@ -189,8 +202,8 @@ def _plan(
                 "this model predicts adsorption energies and cannot relax a bulk crystal: give a relaxed slab with "
                 "--slab, or --keep-bulk"
             )
-        return _Plan(species, calculator, energy_kind, {}, given, recipe)
-    return _Plan(species, calculator, energy_kind, reference_for(species, reference), given, recipe)
+        return _Plan(species, calculator, energy_kind, {}, given, recipe, bulk)
+    return _Plan(species, calculator, energy_kind, reference_for(species, reference), given, recipe, bulk)
 
 
 def _prepare(plan: _Plan, freeze: int | None, relaxer: Relaxer) -> _Surface:
@@ -198,7 +211,8 @@ def _prepare(plan: _Plan, freeze: int | None, relaxer: Relaxer) -> _Surface:
     references = tuple(_gas(name, number, plan, relaxer) for name, number in plan.stoichiometry.items())
     bulk, converged, start = None, True, plan.given
     if plan.recipe is not None:
-        crystal = bulk_crystal(plan.recipe.bulk)
+        assert plan.bulk is not None
+        crystal = plan.bulk.crystal
         if plan.recipe.relax:
             relaxed = _must("the bulk crystal", relaxer, "bulk", crystal, cell="free", symmetry=True, fmax=BULK_FMAX)
             bulk, converged = relaxed.atoms, relaxed.converged

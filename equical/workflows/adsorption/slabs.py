@@ -1,10 +1,13 @@
 """Slabs: what makes a structure one, which way is up, its layers, and which of them stay frozen."""
 
+from collections import Counter
+
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
 from equical.errors import InputError
+from equical.workflows.adsorption.layers import group_heights
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.vacuum import empty_layers
 
@@ -12,26 +15,15 @@ __all__ = [
     "count_layers",
     "fixed_atoms",
     "freeze_bottom",
-    "layer_gap",
     "layers_of",
     "nearest_distance",
     "standard_slab",
+    "uneven_top",
     "vacuum_of",
 ]
 
 MIN_VACUUM = 5.0
 """Å. Structures with a narrower gap between periodic images are not taken for slabs."""
-
-LAYER_GAP = 0.3
-"""Å. Heights that differ by less than this, one from the next, belong to one layer, unless all layers are closer."""
-
-
-LEAST_GAP = 0.05
-"""Å. Heights that differ by less belong to one layer, however close all layers are."""
-
-
-SAME_LAYER = 0.4
-"""Of the widest gap. Gaps in crystals are in simple ratios, 1 : 2 or 1 : 3; rounding must not decide between them."""
 
 
 def standard_slab(atoms: Atoms) -> Atoms:
@@ -114,28 +106,31 @@ def vacuum_of(slab: Atoms) -> float:
 
 
 def layers_of(atoms: Atoms) -> np.ndarray:
-    """``[N]`` layer of each atom, 0 at the bottom; a new one begins where heights jump by more than a layer's gap."""
-    order = np.argsort(atoms.positions[:, 2], kind="stable")
-    jumps = np.diff(atoms.positions[order, 2])
-    layers = np.empty(len(atoms), dtype=np.int64)
-    layers[order] = np.concatenate([[0], np.cumsum(jumps > layer_gap(jumps))])
-    return layers
-
-
-def layer_gap(jumps: np.ndarray) -> float:
-    """Å. Atoms of one layer differ in height by less than this, one from the next.
-
-    Args:
-        jumps: Å, differences in height of successive atoms. Where even the largest is small, as on planes with high
-            indices, a part of it tells layers apart.
-    """
-    widest = float(jumps.max(initial=0.0))
-    return float(np.clip(SAME_LAYER * widest, LEAST_GAP, LAYER_GAP))
+    """``[N]`` layer of each atom, 0 at the bottom: a new layer begins where heights jump by about 0.25 Å or more."""
+    return group_heights(atoms.positions[:, 2])
 
 
 def count_layers(slab: Atoms) -> int:
     """Number of atomic layers."""
     return int(layers_of(slab).max()) + 1
+
+
+def uneven_top(slab: Atoms) -> tuple[int, int] | None:
+    """Find out whether the top layer is a part of a layer.
+
+    Returns:
+        Number of atoms in the top layer and in a whole one, where those below with the same elements all hold another
+        number and some of them more; None otherwise. One layer that buckled into two counts as whole.
+    """
+    layers = layers_of(slab)
+    contents = [Counter(slab.numbers[layers == layer].tolist()) for layer in range(layers.max() + 1)]
+    top, like = contents[-1], [below.total() for below in contents[:-1] if set(contents[-1]) <= set(below)]
+    if not like or top.total() in like or max(like) < top.total():
+        return None
+    spacings = np.diff([slab.positions[layers == layer, 2].mean() for layer in range(len(contents))])
+    if contents[-2].total() + top.total() in like and spacings[-1] < np.median(spacings) / 2:
+        return None
+    return top.total(), max(like)
 
 
 def freeze_bottom(slab: Atoms, layers: int | None = None) -> Atoms:

@@ -2,14 +2,26 @@
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bcc110, bulk, fcc100, fcc110, fcc111, fcc211, hcp0001
+from ase.build import (
+    bcc100,
+    bcc110,
+    bcc111,
+    bulk,
+    diamond100,
+    diamond111,
+    fcc100,
+    fcc110,
+    fcc111,
+    fcc211,
+    hcp0001,
+    hcp10m10,
+)
 from ase.io import write
 from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal
 
 from equical.errors import InputError
-from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
+from equical.workflows.adsorption.build import SlabFromBulk, build_slab
 from equical.workflows.adsorption.slabs import count_layers, layers_of
 
 
@@ -29,6 +41,9 @@ def environment(slab):
         ("Fe", (1, 1, 0), 4, (2, 2), bcc110("Fe", (2, 2, 4), vacuum=8)),
         ("Pt", (2, 1, 1), 9, (2, 1), fcc211("Pt", (3, 2, 3), vacuum=8)),
         ("Ru", (0, 0, 1), 4, (2, 2), hcp0001("Ru", (2, 2, 4), vacuum=8)),
+        ("Fe", (1, 0, 0), 4, (2, 2), bcc100("Fe", (2, 2, 4), vacuum=8)),
+        ("Fe", (1, 1, 1), 6, (1, 2), bcc111("Fe", (1, 2, 6), vacuum=8)),
+        ("Si", (1, 0, 0), 6, (2, 2), diamond100("Si", (2, 2, 6), vacuum=8)),
     ],
 )
 def test_same_slab_as_ase(element, miller, layers, size, peer):
@@ -38,6 +53,22 @@ def test_same_slab_as_ase(element, miller, layers, size, peer):
     np.testing.assert_allclose(environment(slab), environment(peer), atol=1e-3)
     assert slab.cell[0, 1:] == pytest.approx([0, 0], abs=1e-9)
     assert (np.diff(slab.positions[:, 2]) > -1e-3).all()  # from the bottom to the top
+
+
+@pytest.mark.parametrize(
+    ("element", "miller", "layers", "size", "peer"),
+    [
+        ("Si", (1, 1, 1), 6, (2, 2), diamond111("Si", (2, 2, 6), vacuum=8)),
+        ("Ru", (1, 0, 0), 8, (2, 1), hcp10m10("Ru", (2, 2, 4), vacuum=8)),
+    ],
+)
+def test_where_ase_cuts_a_narrow_gap(element, miller, layers, size, peer):
+    """Its slab is our second termination; the first one ends below the wide gap, with fewer dangling bonds."""
+    recipe = {"layers": layers, "size": size}
+    same = build_slab(SlabFromBulk(element, miller, **recipe, termination=1))
+    np.testing.assert_allclose(environment(same), environment(peer), atol=1e-3)
+    other = environment(build_slab(SlabFromBulk(element, miller, **recipe)))
+    assert len(other) != len(environment(peer)) or np.abs(other - environment(peer)).max() > 0.1
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -100,14 +131,3 @@ def test_terminations_of_an_ordered_alloy():
 def test_unusable_recipes(options, message):
     with pytest.raises(InputError, match=message):
         SlabFromBulk("Pt", **options)
-
-
-def test_unusable_crystals(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
-        bulk_crystal(tmp_path / "none.cif")
-    with pytest.raises(InputError, match="symbol of an element or a structure file, not 'Xx'"):
-        bulk_crystal("Xx")
-    with pytest.raises(InputError, match="not a bulk crystal"):
-        bulk_crystal(Atoms("Pt"))
-    with pytest.raises(InputError, match="no simple crystal structure is known for P:"):
-        bulk_crystal("P")

@@ -1,116 +1,116 @@
-"""Whole layers for any crystal, plane and lattice constant: what is cut off must be what the crystal consists of."""
+"""Crystals as stacks of planes: the primitive cell, the cell of a plane, the order of the layers."""
 
 from itertools import product
-from math import gcd
 
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, make_supercell
 from ase.data import atomic_numbers
-from ase.spacegroup import crystal
 
-from equical.neighbors import neighbor_list
-from equical.workflows.adsorption.build import SlabFromBulk, build_slab, bulk_crystal
+from equical.workflows.adsorption.build import SlabFromBulk, build_slab
+from equical.workflows.adsorption.planes import primitive_crystal, stack_of_planes
 from equical.workflows.adsorption.slabs import count_layers, layers_of
 
-CUBIC = [90, 90, 90]
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.eye(3),
+        np.diag([2, 1, 1]),
+        np.diag([2, 2, 2]),
+        [[1, 1, 0], [-1, 1, 0], [0, 0, 3]],
+        [[1, 2, 3], [0, 1, 1], [1, 0, 2]],
+    ],
+)
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_primitive_crystal_of_any_cell(change, noise):
+    cell = make_supercell(bulk("Si", cubic=True), change)
+    clean = cell.get_volume() / len(cell) * 2
+    cell.positions += np.random.default_rng(0).normal(scale=noise, size=cell.positions.shape)
+    unit, basis = primitive_crystal(cell)
+    assert len(unit) == 2
+    assert unit.get_volume() == pytest.approx(clean)
+    np.testing.assert_allclose(basis @ cell.cell[:], unit.cell[:], atol=1e-9)
+    apart = unit.get_distance(0, 1, mic=True)
+    assert apart == pytest.approx(5.43 * np.sqrt(3) / 4, abs=1e-9 + 5 * noise)
 
 
-def l12(a):
-    return crystal(["Au", "Cu"], [(0, 0, 0), (0, 0.5, 0.5)], spacegroup=221, cellpar=[a] * 3 + CUBIC)
+def test_averages_over_what_repeats():
+    crystal = Atoms("CuAu", cell=[3, 3, 4], scaled_positions=[(0, 0, 0), (0.5, 0.5, 0.5)], pbc=True) * (4, 4, 4)
+    crystal.positions += np.random.default_rng(1).normal(scale=1e-3, size=crystal.positions.shape)
+    unit, _ = primitive_crystal(crystal)
+    vector = unit.get_distance(0, 1, mic=True, vector=True)
+    assert np.abs(vector) == pytest.approx([1.5, 1.5, 2], abs=5e-4)  # mean of 64 pairs, each off by some 1e-3
 
 
-def l10(a):
-    return Atoms(
-        "AuCu", scaled_positions=[(0, 0, 0), (0.5, 0.5, 0.5)], cell=[a / 2**0.5, a / 2**0.5, 0.93 * a], pbc=True
+def test_a_real_distortion_is_kept():
+    chain = bulk("Cu", cubic=True) * (2, 1, 1)
+    chain.positions[0, 0] += 0.05
+    assert len(primitive_crystal(chain)[0]) == len(chain)
+
+
+def test_a_wave_that_some_translations_nearly_keep_is_kept():
+    """A quarter of it is within the tolerance, half of it is not: these translations are no group."""
+    chain = bulk("Fe", "sc", a=2.5) * (4, 1, 1)
+    chain.positions[:, 0] += [0, 0.006, 0.012, 0.006]
+    assert len(primitive_crystal(chain)[0]) == 4
+
+
+def test_unlike_atoms_do_not_repeat():
+    assert len(primitive_crystal(Atoms("NiAl", positions=[(0, 0, 0), (2, 2, 2)], cell=[4] * 3, pbc=True))[0]) == 2
+    magnesia = bulk("MgO", "rocksalt", a=4.21, cubic=True)
+    assert len(primitive_crystal(magnesia)[0]) == 2
+
+
+@pytest.mark.parametrize("face", [(1, 1, 1), (1, 0, 0), (3, -2, 1), (0, -1, 2), (2, 2, 2), (7, 5, 3)])
+def test_third_vector_leads_to_the_next_plane(face):
+    crystal = bulk("Si", cubic=True)
+    stack = stack_of_planes(crystal, face)
+    assert abs(np.linalg.det(stack.cell)) == pytest.approx(crystal.get_volume() / 4)
+    reduced = np.array(face) // np.gcd.reduce(face)
+    spacing = 5.43 / np.linalg.norm(reduced)
+    assert spacing / stack.cell[2, 2] == pytest.approx(1 if (reduced % 2).all() else 2)  # planes of an fcc lattice
+    assert stack.cell[[0, 0, 1], [1, 2, 2]] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("crystal", "face", "angle"),
+    [
+        (bulk("Cu", cubic=True), (1, 1, 1), 60),
+        (bulk("Cu", cubic=True), (1, 1, 0), 90),
+        (bulk("Fe", cubic=True), (1, 1, 0), 70.529),
+        (bulk("Ru"), (0, 0, 1), 60),
+    ],
+)
+def test_angle_of_the_surface_cell(crystal, face, angle):
+    for signs in product((1, -1), repeat=3):
+        assert surface_angle(crystal, np.multiply(face, signs)) == pytest.approx(angle, abs=0.01)
+
+
+def test_mirror_images_of_a_kinked_face_have_supplementary_angles():
+    """With the shortest vector first, the lattice leaves no choice."""
+    left, right = (surface_angle(bulk("Cu", cubic=True), face) for face in ((3, 2, 1), (3, 2, -1)))
+    assert (left, right) == pytest.approx((104.963, 75.037), abs=1e-3)
+
+
+def surface_angle(crystal, face):
+    stack = stack_of_planes(crystal, face)
+    return np.degrees(np.arctan2(stack.cell[1, 1], stack.cell[1, 0]))
+
+
+def test_the_normal_points_outwards_whatever_the_cell():
+    """The cation ends (1 1 1) of a zinc blende with the cation at the origin, the anion ends its back."""
+    crystal = bulk("GaAs", "zincblende", a=5.65, cubic=True)
+    left_handed = Atoms(
+        crystal.numbers,
+        cell=crystal.cell[[1, 0, 2]],
+        scaled_positions=crystal.get_scaled_positions()[:, [1, 0, 2]],
+        pbc=True,
     )
-
-
-def perovskite(a):
-    sites = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)]
-    return crystal(["Sr", "Ti", "O"], sites, spacegroup=221, cellpar=[a] * 3 + CUBIC)
-
-
-CRYSTALS = {
-    "fcc": (lambda a: bulk("Pt", "fcc", a=a), 3.5, 4.2),
-    "bcc": (lambda a: bulk("Fe", "bcc", a=a), 2.7, 3.4),
-    "hcp": (lambda a: bulk("Ru", "hcp", a=a, c=1.6 * a), 2.5, 3.2),
-    "diamond": (lambda a: bulk("Si", "diamond", a=a), 3.5, 5.7),
-    "L1_2": (l12, 3.6, 4.1),
-    "L1_0": (l10, 3.7, 4.1),
-    "B2": (lambda a: bulk("NiAl", "cesiumchloride", a=a), 2.8, 3.3),
-    "rock salt": (lambda a: bulk("MgO", "rocksalt", a=a), 4.1, 5.7),
-    "zinc blende": (lambda a: bulk("GaAs", "zincblende", a=a), 5.3, 6.2),
-    "fluorite": (lambda a: bulk("CaF2", "fluorite", a=a), 5.2, 5.7),
-    "perovskite": (perovskite, 3.8, 4.1),
-}
-FACETS = [m for m in product(range(4), range(-1, 4), range(4)) if gcd(*m) == 1 and sum(map(abs, m)) < 8]
-
-
-def shells(atoms, which, cutoff):
-    """Sorted squared distances and elements around each of some atoms."""
-    found = neighbor_list(atoms.positions, atoms.cell[:], atoms.pbc, cutoff)
-    vectors = atoms.positions[found.sender] + found.shift @ atoms.cell[:] - atoms.positions[found.receiver]
-    lengths = np.linalg.norm(vectors, axis=1).round(2)
-    return {
-        tuple(sorted(zip(atoms.numbers[found.sender[here]].tolist(), lengths[here].tolist(), strict=True)))
-        for here in (found.receiver == atom for atom in which)
-    }
-
-
-def spacing(primitive, normal):
-    """Å between lattice planes, by looking at lattice points near by; and the number of atoms on one plane's share."""
-    points = np.array(list(product(range(-7, 8), repeat=3))) @ primitive.cell[:]
-    heights = np.abs(points @ normal / np.linalg.norm(normal))
-    return float(heights[heights > 1e-3].min())
-
-
-@pytest.mark.parametrize("name", CRYSTALS)
-def test_layers_are_whole_and_the_cell_is_the_smallest(name):
-    make, low, high = CRYSTALS[name]
-    rng = np.random.default_rng(sum(map(ord, name)))
-    for miller in rng.permutation(FACETS)[:24].tolist():
-        start = make(rng.uniform(low, high))
-        start.positions += rng.choice([0.0, 1e-6]) * rng.normal(size=start.positions.shape)
-        start.positions += rng.uniform(-9, 9, 3)
-        conventional, primitive = bulk_crystal(start), start
-        normal = np.linalg.inv(conventional.cell[:]) @ miller
-        distance = spacing(primitive, normal)
-        area = primitive.cell.volume / distance
-        layers = int(rng.integers(4, 13))
-        slab = build_slab(SlabFromBulk(start, miller, layers=layers, termination=int(rng.integers(3)), relax=False))
-        assert np.linalg.norm(np.cross(*slab.cell[:2])) <= area * 1.001, (name, miller)
-        assert count_layers(slab) == layers
-        assert slab.cell.handedness == 1
-        # As many atoms as the crystal has in this volume: repeat until one lattice plane follows another.
-        levels = [slab.numbers[layers_of(slab) == level] for level in range(layers)]
-        share = np.linalg.norm(np.cross(*slab.cell[:2])) / area
-        heights = np.array([slab.positions[layers_of(slab) == level, 2].mean() for level in range(layers)])
-        for lower in range(layers):
-            above = np.flatnonzero(np.isclose(heights, heights[lower] + distance, atol=0.02))
-            if len(above):
-                between = np.concatenate(levels[lower : above[0]])
-                assert len(between) == pytest.approx(share * len(primitive), abs=1e-3), (name, miller)
-                assert sorted(levels[lower]) == sorted(levels[above[0]])
-
-
-@pytest.mark.parametrize("name", CRYSTALS)
-def test_the_middle_of_a_thick_slab_is_the_crystal(name):
-    make, low, high = CRYSTALS[name]
-    rng = np.random.default_rng(1 + sum(map(ord, name)))
-    for miller in rng.permutation(FACETS)[:6].tolist():
-        start = make(rng.uniform(low, high))
-        cutoff = 1.02 * start.cell.volume ** (1 / 3)
-        layers = 12
-        while True:
-            slab = build_slab(SlabFromBulk(start, miller, layers=layers, relax=False))
-            if np.ptp(slab.positions[:, 2]) > 2 * cutoff + 1:
-                break
-            layers += 6
-        z = slab.positions[:, 2]
-        deep = np.flatnonzero((z > z.min() + cutoff) & (z < z.max() - cutoff))
-        assert shells(slab, deep, cutoff) <= shells(start, range(len(start)), cutoff), (name, miller)
+    for cell in (crystal, left_handed):
+        assert str(stack_of_planes(cell, (1, 1, 1)).cut(0, 1).symbols) == "Ga"
+        assert str(stack_of_planes(cell, (-1, -1, -1)).cut(0, 1).symbols) == "As"
 
 
 def test_closely_spaced_planes_are_layers_too():

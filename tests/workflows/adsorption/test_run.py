@@ -217,6 +217,19 @@ def test_small_cells_and_thin_slabs_are_remarked():
         assert phrase in text
 
 
+def test_terminations_to_choose_from_are_remarked():
+    alloy = Atoms("AuCu3", scaled_positions=[(0, 0, 0), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)], cell=[3.75] * 3)
+    alloy.pbc = True
+    recipe = SlabFromBulk(alloy, (1, 0, 0), layers=4, termination=1, relax=False)
+    with pytest.warns(WorkflowWarning) as caught:
+        result = adsorption_energy(recipe, "O", EMT(), sites=["hollow"], steps=1)
+    said = "(1 0 0) of AuCu3 can end with different layers (0 Cu2, 1 AuCu); this slab has termination 1"
+    assert result.warnings[0].startswith(said)
+    assert str(caught[0].message) == result.warnings[0]
+    pure = adsorption_energy(SlabFromBulk("Pt", layers=3, size=(2, 2)), "O", EMT(), sites=["fcc"])
+    assert pure.warnings == ()
+
+
 def test_uncovered_elements_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"cannot calculate the bare slab \(Fe12\): No EMT-potential for Fe"):
         adsorption_energy(fcc111("Fe", (2, 2, 3), a=3.6, vacuum=8), "O", EMT(), output=tmp_path / "run")

@@ -7,6 +7,7 @@ from ase.build import bulk, fcc111, fcc211, molecule
 from ase.constraints import FixAtoms
 
 from equical.errors import InputError
+from equical.workflows.adsorption.build import SlabFromBulk, build_slab
 from equical.workflows.adsorption.slabs import (
     count_layers,
     fixed_atoms,
@@ -14,8 +15,10 @@ from equical.workflows.adsorption.slabs import (
     layers_of,
     nearest_distance,
     standard_slab,
+    uneven_top,
     vacuum_of,
 )
+from tests.fixtures.slabs.pymatgen_slabs import CRYSTALS
 
 
 @pytest.fixture
@@ -77,6 +80,45 @@ def test_vacuum_along_the_wrong_vector_is_named(slab):
     wrong.pbc = True
     with pytest.raises(InputError, match="its vacuum lies along a"):
         standard_slab(wrong)
+
+
+def without(slab, *atoms):
+    return slab[[i for i in range(len(slab)) if i not in atoms]]
+
+
+@pytest.mark.parametrize(
+    ("slab", "found"),
+    [
+        (fcc111("Pt", (2, 2, 4), vacuum=8), None),
+        (without(fcc111("Pt", (2, 2, 4), vacuum=8), 12, 13, 14), (1, 4)),
+        (without(fcc111("Pt", (2, 2, 4), vacuum=8), 15), (3, 4)),
+        (without(fcc111("Pt", (2, 2, 4), vacuum=8), 0), None),  # below, where nothing adsorbs
+        (fcc211("Pt", (3, 2, 3), vacuum=8), None),
+        (fcc111("Pt", (2, 2, 1), vacuum=8), None),
+    ],
+)
+def test_a_part_of_a_layer_on_top_is_found(slab, found):
+    assert uneven_top(slab) == found
+
+
+def test_compounds_have_layers_of_several_kinds():
+    for termination in (0, 1):
+        slab = build_slab(
+            SlabFromBulk(CRYSTALS["perovskite"], (1, 0, 0), layers=5, termination=termination, size=(2, 2))
+        )
+        assert uneven_top(slab) is None
+        top = np.flatnonzero(slab.get_tags() == 1)
+        oxygen = top[slab.symbols[top] == "O"]
+        assert uneven_top(without(slab, *oxygen[:2])) is not None
+        assert uneven_top(slab[slab.get_tags() < 3]) is None
+
+
+def test_a_buckled_layer_is_whole(slab):
+    slab.positions[12, 2] += 0.5
+    assert count_layers(slab) == 5
+    assert uneven_top(slab) is None
+    slab.positions[12, 2] += 1.8  # an adatom over a vacancy
+    assert uneven_top(slab) == (1, 4)
 
 
 def test_layers_and_freezing(slab):
