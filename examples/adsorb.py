@@ -2,7 +2,7 @@
 
 On the command line the same is
 
-    equical adsorb O --bulk Pt --miller 1 1 1 --layers 4 --size 3x3 --model catalysis-rpbe
+    equical adsorb O --bulk Pt --miller 1 1 1 --layers 5 --size 3x3 --model catalysis-rpbe
     equical adsorb O --slab examples/structures/pt211-slab.extxyz --site hollow --model catalysis-rpbe
 """
 
@@ -21,8 +21,8 @@ DENSITY_FUNCTIONAL = {"O": 1.36, "OH": 0.89}
 def main(model: str = "catalysis-rpbe", size: int = 3, steps: int = 300, folder: str = "adsorb-example") -> None:
     calculator = EquiCalc(model)
 
-    # The crystal is relaxed, a slab of four layers cut from it, the lower two frozen. Each adsorbate goes to all sites.
-    terrace = SlabFromBulk("Pt", miller=(1, 1, 1), layers=4, size=(size, size))
+    # The crystal is relaxed, a slab of five layers cut from it, the lower two frozen. Each adsorbate goes to all sites.
+    terrace = SlabFromBulk("Pt", miller=(1, 1, 1), layers=5, size=(size, size))
     for adsorbate in ("O", "OH"):
         result = adsorption_energy(
             terrace,
