@@ -89,3 +89,37 @@ def test_importing_the_calculator_is_light_and_changes_no_global_state():
         "assert not {'matplotlib', 'phonopy', 'spglib'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def module_of(name: str) -> Path | None:
+    """The file of a module or package of equical by its full name; None if it is neither."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def imported_files(path: Path) -> set[Path]:
+    """Files that a file imports from anywhere in it: at the top, within functions, and for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {module_of(alias.name) for alias in node.names if alias.name.startswith("equical")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("equical"):
+            for alias in node.names:  # a module of the package, or a name in it
+                found.add(module_of(f"{node.module}.{alias.name}") or module_of(node.module))
+    return {file for file in found if file is not None} - {path, PACKAGE / "__init__.py"}
+
+
+def test_no_files_import_each_other_in_a_circle():
+    graph = {path: imported_files(path) for path in FILES}
+    done: set[Path] = set()
+
+    def visit(path: Path, way: tuple[Path, ...]) -> None:
+        assert path not in way, " → ".join(str(file.relative_to(PACKAGE)) for file in (*way[way.index(path) :], path))
+        if path not in done:
+            for other in sorted(graph.get(path, ())):
+                visit(other, (*way, path))
+            done.add(path)
+
+    for path in FILES:
+        visit(path, ())
