@@ -34,7 +34,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import read_structure, resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.randomness import global_stream_kept
+from equical.workflows.common.surroundings import surroundings_kept
 
 __all__ = ["adsorption_energy"]
 
@@ -44,7 +44,7 @@ BULK_FMAX = 0.005
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     slab: Atoms | str | PathLike[str] | SlabFromBulk,
     adsorbate: Adsorbate | Atoms | str | PathLike[str],

@@ -25,13 +25,13 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.randomness import global_stream_kept
+from equical.workflows.common.surroundings import surroundings_kept
 
 __all__ = ["bench"]
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def bench(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     model: str | PathLike[str] = "metals-pbe",
     structure: Atoms | None = None,

@@ -21,6 +21,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.progress import progress_bar
+from equical.workflows.common.surroundings import surroundings_kept
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
@@ -31,6 +32,7 @@ MOST_ATOMS = 64
 """In a structure to examine a calculator on: some checks take many evaluations, some repeat it."""
 
 
+@surroundings_kept()
 def check(
     calculator: BaseCalculator | Callable[[], BaseCalculator] | str | PathLike[str] | None = None,
     structures: Atoms | Sequence[Atoms] | Mapping[str, Atoms] | None = None,

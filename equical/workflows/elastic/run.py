@@ -20,9 +20,9 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.randomness import global_stream_kept
 from equical.workflows.common.spacegroup import SYMPREC
 from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.elastic.files import ELASTIC_FILES, write_elastic
 from equical.workflows.elastic.result import ElasticResult
 from equical.workflows.elastic.settings import ElasticSettings
@@ -59,7 +59,7 @@ LARGEST_DEVIATION = 0.05
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,

@@ -18,8 +18,8 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.randomness import global_stream_kept
 from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.eos.files import EOS_FILES, write_eos
 from equical.workflows.eos.fit import fit_eos
 from equical.workflows.eos.result import EosResult
@@ -35,7 +35,7 @@ PURPOSE = "an equation of state"
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def eos(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,

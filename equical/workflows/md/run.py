@@ -19,8 +19,8 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import snapshot
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
-from equical.workflows.common.randomness import global_stream_kept
 from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.md.checks import check_run
 from equical.workflows.md.files import MD_FILES, write_md
 from equical.workflows.md.result import MDResult
@@ -37,7 +37,7 @@ __all__ = ["md"]
 
 
 @formerly(restart="resume", equilibration="equilibrate", quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def md(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,

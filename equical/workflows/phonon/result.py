@@ -80,6 +80,7 @@ class PhononResult(Result):
         "entropy": "J/K per mole of atoms",
         "heat_capacity": "J/K per mole of atoms",
         "zero_point_energy": "eV per atom",
+        "left_out": "1, of the modes",
     }
 
     def numbers(self) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.randomness import global_stream_kept
 from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.phonon.files import PHONON_FILES, write_phonon
 from equical.workflows.phonon.forces import (
     ForceConstants,
@@ -64,7 +64,7 @@ SYMPREC = 1e-4
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,

@@ -15,7 +15,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
 from equical.workflows.common.inputs import require_atoms_in, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
-from equical.workflows.common.randomness import global_stream_kept
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.files import RELAX_FILES
 from equical.workflows.relax.result import RelaxFailure, RelaxManyResult, RelaxResult
 from equical.workflows.relax.run import relax
@@ -31,7 +31,7 @@ Report = Callable[[int, RelaxResult | RelaxFailure], None]
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def relax_many(
     images: Sequence[Atoms],
     calculator: BaseCalculator | str | PathLike[str] | None = None,

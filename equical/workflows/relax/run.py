@@ -21,8 +21,8 @@ from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
-from equical.workflows.common.randomness import global_stream_kept
 from equical.workflows.common.spacegroup import SYMPREC, space_group
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.descent import RelaxStep, descend, is_converged, measure, relaxing_strains
 from equical.workflows.relax.files import RELAX_FILES, Trajectory, write_relaxation
 from equical.workflows.relax.result import RelaxResult
@@ -36,7 +36,7 @@ __all__ = ["relax"]
 
 
 @formerly(quiet=("progress", not_))
-@global_stream_kept()
+@surroundings_kept()
 def relax(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,

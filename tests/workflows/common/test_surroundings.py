@@ -1,16 +1,18 @@
-"""The random numbers of the program around us are none of our business."""
+"""Random numbers and environment of the program around us are none of our business."""
+
+import os
 
 import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from equical.workflows.common.randomness import global_stream_kept
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax import relax
 
 
 def test_the_stream_goes_on_where_it_was_whatever_happens():
-    @global_stream_kept()
+    @surroundings_kept()
     def draw(fail):
         np.random.seed(3)
         np.random.random(5)
@@ -27,6 +29,18 @@ def test_the_stream_goes_on_where_it_was_whatever_happens():
         draw(fail=True)
     draws.append(np.random.random())
     assert draws == list(expected)
+
+
+def test_the_environment_is_what_it_was_whatever_happens(monkeypatch):
+    monkeypatch.setenv("KEPT", "one")
+    monkeypatch.setenv("REMOVED", "two")
+    before = dict(os.environ)
+    with pytest.raises(ValueError), surroundings_kept():
+        os.environ["KEPT"] = "three"
+        os.environ["ADDED"] = "four"
+        del os.environ["REMOVED"]
+        raise ValueError
+    assert dict(os.environ) == before
 
 
 def test_relaxing_a_cell_draws_none():
