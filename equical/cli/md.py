@@ -135,8 +135,9 @@ def _report(result: MDResult) -> None:
         lines["energy drift"] = f"{result.energy_drift:.3g} meV/atom/ps"
     if result.diffusion is not None:
         for element, value in result.diffusion.coefficient.items():
+            reason = result.diffusion.reason.get(element)
             number = f"{value:.3g} ± {result.diffusion.error[element]:.1g} cm²/s"
-            lines[f"diffusion of {element}"] = result.diffusion.reason.get(element, number)
+            lines[f"diffusion of {element}"] = f"none: {reason}" if reason else number
     for name, text in lines.items():
         click.echo(f"{name:<18} {text}")
     click.echo(f"results in {result.output}")

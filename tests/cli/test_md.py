@@ -37,7 +37,7 @@ def test_runs_reports_and_resumes(run, tmp_path):
     assert "steps              22 (0.088 ps)" in result.stdout
     for name in ("temperature", "pressure", "volume", "density", "energy drift", "diffusion of Cu"):
         assert f"\n{name} " in result.stdout
-    assert "diffusion of Cu    mean square displacement of " in result.stdout
+    assert "diffusion of Cu    none: mean square displacement of " in result.stdout
     assert "nan" not in result.stdout
     assert "results in out" in result.stdout
     again = run(*options, "--steps", 22, "--output", "out")
