@@ -16,7 +16,7 @@ import pytest
 import torch
 import torch._dynamo  # which torch may load at any time, and which sets filters of warnings when it is
 from ase import Atoms
-from ase.build import bulk, fcc100
+from ase.build import bulk, fcc100, molecule
 from ase.calculators.emt import EMT
 from ase.io import read
 
@@ -92,6 +92,7 @@ WORKFLOWS = {
     "eos": _workflow(equical.eos, copper, num_points=5, relax="ions", refused={"num_points": 4}),
     "elastic": _workflow(equical.elastic, copper, force=True, refused={"calculator": "no such model"}),
     "phonon": _workflow(equical.phonon, lambda: copper(cubic=False), supercell=(2, 2, 2), mesh=5.0, force=True),
+    "vib": _workflow(equical.vib, lambda: odd(molecule("N2")), force=True, refused={"statistics": "fermi"}),
     "md": _workflow(equical.md, copper, steps=20, timestep=2.0, interval=1, refused={"equilibrate": 20}),
     "adsorption_energy": Workflow(equical.adsorption_energy, slab, _adsorption, {"adsorbate": "no such thing"}),
     "bench": Workflow(equical.bench, copper, _bench, {"executions": ["cuda-graph"]}),

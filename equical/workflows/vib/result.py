@@ -70,6 +70,7 @@ class VibResult(Result):
         "entropy_parts": "eV/K",
         "gibbs_energy": "eV, potential and zero-point energy included",
         "low_frequency_cutoff": "cm⁻¹",
+        "spin": "ħ",
     }
 
     @property

@@ -21,6 +21,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax import relax
 from equical.workflows.vib.files import VIB_FILES, write_vib
 from equical.workflows.vib.hessian import Hessian, make_hessian
@@ -51,6 +52,7 @@ SOFT = 50.0
 """cm⁻¹. Below it the entropy of a harmonic oscillator is more than that of the motion it stands for."""
 
 
+@surroundings_kept()
 def vib(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
     atoms: Atoms,
     calculator: BaseCalculator | str | PathLike[str] | None = None,
