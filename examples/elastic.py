@@ -26,7 +26,7 @@ def main(
         force=force,
         output=folder,
         overwrite=True,
-        quiet=False,
+        progress=True,
     )
     print(f"{result.space_group}, lattice constant {(4 * result.reference.get_volume()) ** (1 / 3):.4f} Å")
     c = result.stiffness_standard

@@ -25,10 +25,10 @@ def main(model: str = "metals-pbe", num_points: int = 11, folder: str = "eos-exa
         num_points=num_points,
         output=folder,
         overwrite=True,
-        quiet=False,
+        progress=True,
     )
     if not result.converged:  # a fit that cannot be trusted gives no numbers but reasons
-        print(*result.problems, sep="\n")
+        print(*result.warnings, sep="\n")
         return
 
     print(f"lattice constant  {3.61 * result.lattice_scale:.4f} Å   (experiment 3.603 Å at 0 K)")

@@ -36,7 +36,7 @@ def main(
         temperatures=np.arange(0, 601, 10).tolist(),
         output=folder,
         overwrite=True,
-        quiet=False,
+        progress=True,
     )
     for mode in result.imaginary_modes:
         print(f"imaginary: {mode.frequency:.2f} THz at q = {mode.q}, band {mode.band} ({mode.where})")

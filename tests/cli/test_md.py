@@ -83,7 +83,7 @@ def test_ramp_default_folder_and_quiet(run, tmp_path):
 
 def test_atoms_that_fly_apart_are_exit_code_2_and_one_line(run, tmp_path):
     atoms = bulk("Cu", cubic=True)
-    atoms.positions[1] = atoms.positions[0] + [0.4, 0, 0]
+    atoms.positions[1] = atoms.positions[0] + [1.5, 0, 0]
     write("close.extxyz", atoms)
     result = run("close.extxyz", "--ensemble", "nve", "--timestep", 5, "--steps", 40)
     assert result.exit_code == 2

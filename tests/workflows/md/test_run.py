@@ -249,6 +249,7 @@ def test_runaway_cell_is_stopped():
 def test_frozen_atoms_stay_and_are_left_out_of_motion(tmp_path):
     slab = bulk("Cu", cubic=True) * (2, 2, 2)
     slab.pbc = (True, True, False)
+    slab.center(vacuum=5.0, axis=2)
     slab.set_constraint(FixAtoms(list(range(8))))
     slab.info["notes"] = {"nothing": object()}  # that a file could hold
     result = md(slab, EMT(), ensemble="langevin", timestep=4, steps=60, interval=2, output=tmp_path)
