@@ -1,7 +1,6 @@
 """Each brick commutes with the rotations it should commute with."""
 
 import torch
-from tests.rotations import e3nn_harmonics, random_rotation, rotation_from_angles
 from torch import Tensor
 
 from equical.model.bricks.activation import GateActivation, SphereProduct
@@ -13,6 +12,7 @@ from equical.model.v3.feedforward import FeedForward
 from equical.model.v3.norm import MergedLayerNorm
 from equical.so3.coefficients import edge_degrees, edge_index, edge_size
 from equical.so3.wigner import wigner_blocks
+from tests.rotations import e3nn_harmonics, random_rotation, rotation_from_angles
 
 LMAX, MMAX, CHANNELS = 3, 2, 6
 
