@@ -1,9 +1,9 @@
 """Adsorption energies on surfaces: cut and relax a slab, find its sites, place an adsorbate on them, relax, rank.
 
-One file for each step, in this order: ``bulks``, ``layers`` and ``planes``, ``build`` (slab from bulk),
-``terminations``, ``slabs`` (which way is up), ``symmetry``,
-``triangulation`` and ``sites``, ``adsorbates``, ``references``, ``place``, ``relaxer``, ``anomalies``, ``result``,
-``notes``, ``report``, ``files`` and ``plots``; ``run`` goes through all of them as ``settings`` say.
+One file for each step, in this order: ``prototypes`` and ``bulks``, ``layers`` and ``planes``, ``build`` (slab from
+bulk), ``terminations``, ``slabs`` (which way is up), ``symmetry``, ``triangulation`` and ``sites``, ``oc20``,
+``sketch`` and ``adsorbates``, ``references``, ``place``, ``relaxer``, ``anomalies``, ``result``, ``notes``,
+``report``, ``files`` and ``plots``; ``run`` goes through all of them as ``settings`` say.
 """
 
 from equical.workflows.adsorption.adsorbates import ADSORBATES, Adsorbate, adsorbate
