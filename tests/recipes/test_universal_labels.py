@@ -211,3 +211,16 @@ def test_what_a_student_comes_through_can_be_labelled(universal, alloys, tmp_pat
         assert universal("geometry").nearest(atoms) >= visited.CLOSEST
         assert atoms.info["kind"] == "visited" and atoms.calc is None
         assert universal("split").Split.of([], alloys).part(atoms) in ("training", "unseen crystals", "unseen numbers")
+
+
+def test_what_the_teacher_knows_nothing_of_is_left_out(universal, monkeypatch):
+    prepare = universal("prepare")
+    table = {"fcc N": {"bulk_modulus": 1359.0}, "fcc Cu": {"bulk_modulus": 129.0}}
+    monkeypatch.setattr(prepare, "equilibria", lambda: table)
+
+    def sound(kind, parent, symbols):
+        return prepare.is_sound(Atoms(symbols, info={"kind": kind, "parent": parent, "number": 0}))
+
+    assert not sound("dimers", "none", "HeCu") and not sound("elements", "fcc N", "N")
+    assert sound("dimers", "none", "HCu") and sound("elements", "fcc Cu", "Cu")
+    assert sound("perturbed", "mp-1", "He2") and sound("elements", "fcc Cs", "Cs")
