@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+from equical.errors import InputError
 from equical.files import write_json
 from equical.training.audit import audit_data, audit_split
 from equical.training.audit.model import audit_with_model
@@ -31,16 +33,18 @@ def check_data(
         data: files with labelled structures, or a :class:`.DataConfig` (or the same as a dictionary) that also says
             where the labels stand.
         valid: validation data, to be compared with them.
-        model: name or folder of a model that covers the elements, as a witness of units and signs.
-        output: file for the findings, as JSON.
+        model: name or folder of a model, as a witness of units and signs for frames of elements that it covers.
+        output: file for the findings, as JSON; those of an earlier check are replaced.
 
     Returns:
         What was found.
 
     Raises:
-        InputError: a file is missing or unreadable, or the model does not cover the elements.
+        InputError: a file is missing or unreadable, or ``output`` is a file of something else.
     """
     began = time.perf_counter()
+    if output is not None:
+        _check_replaceable(Path(output))
     frames, findings = audit_data(resolve_data(data))
     if valid is not None:
         held_out, more = audit_data(resolve_data(valid))
@@ -59,6 +63,22 @@ def check_data(
     if result.output is not None:
         write_json(result.output, result.to_json())
     return result
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to write over anything but the findings of an earlier check.
+
+    Raises:
+        InputError: there is such a file, and it holds something else.
+    """
+    if not path.exists():
+        return
+    try:
+        known = "findings" in json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        known = False
+    if not known:
+        raise InputError(f"{path} exists and holds no findings of an earlier check; choose another name")
 
 
 def summary(frames: Sequence[Frame]) -> str:

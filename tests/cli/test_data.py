@@ -69,6 +69,24 @@ def test_validation_data_are_compared(path):
     assert "12 of 12 validation frames are also training frames" in done.output
 
 
+def test_findings_replace_findings_alone(path, tmp_path):
+    before = path.read_bytes()
+    refused = run(path, "--output", path)
+    assert refused.exit_code == 1
+    assert "exists and holds no findings" in refused.output
+    assert path.read_bytes() == before
+    for _ in range(2):
+        assert run(path, "--output", tmp_path / "findings.json").exit_code == 0
+
+
+def test_labels_in_a_file_of_any_name_and_species(path, tmp_path):
+    (tmp_path / "data.txt").write_text(path.read_text().replace("\nCu ", "\nA ").replace("\nNi ", "\nB "))
+    assert "state the format with --format" in run(tmp_path / "data.txt").output
+    done = run(tmp_path / "data.txt", "--format", "extxyz", "--species", "A=Cu,B=Ni", "--group-key", "run")
+    assert done.exit_code == 0
+    assert "Ni, Cu; energies in all" in done.output
+
+
 def test_a_missing_file(tmp_path):
     done = run(tmp_path / "missing.xyz")
     assert done.exit_code == 1

@@ -23,6 +23,9 @@ __all__ = ["audit_data", "audit_split"]
 TOLD_APART = 0.1
 """Å, root mean square; a validation frame closer than this to a training frame tests little."""
 
+MANY_COPIES = 0.05
+"""Share of the validation frames from which on copies spoil it; the last steps of relaxations hardly differ."""
+
 SAMPLED = 100
 """Validation frames of which this is asked."""
 
@@ -65,21 +68,25 @@ def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Finding]
         return [Finding("warning", "split", "there are no validation data", advice)]
     both = [*train, *valid]
     copies = _across(copies_among(both), train, valid)
+    findings = []
     if copies:
         message = f"{len(copies)} of {len(valid)} validation frames are also training frames"
         advice = "Remove the copies; order, lattice vectors, shift and rotation make no new frame of one"
-        return [Finding("error", "split", message, advice, origins(copies))]
+        many = len(copies) > MANY_COPIES * len(valid)
+        findings.append(Finding("error" if many else "warning", "split", message, advice, origins(copies)))
+        if many:
+            return findings
     looked_at = valid[:: max(1, len(valid) // SAMPLED)]
     images = {frame.origin for frame in _across(equivalents_among(both), train, valid)}
     near = [frame for frame in looked_at if frame.origin in images or _is_near(frame, train)]
     if len(near) <= 0.2 * len(looked_at):
-        return []
+        return findings
     message = (
         f"{len(near)} of {len(looked_at)} validation frames lie within {TOLD_APART} Å of a training frame, or are "
         "images of one by symmetry"
     )
     advice = "Validation errors will look too good: split by trajectory (group_key), or in longer runs (block)"
-    return [Finding("warning", "split", message, advice, origins(near))]
+    return [*findings, Finding("warning", "split", message, advice, origins(near))]
 
 
 def _across(groups: Sequence[Sequence[int]], train: Sequence[Frame], valid: Sequence[Frame]) -> list[Frame]:

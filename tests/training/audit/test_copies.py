@@ -105,3 +105,17 @@ def test_displacements_do_not_count_what_moves_all_atoms(frames):
     atoms = frames[4].atoms.copy()
     atoms.positions[0, 0] += 0.4
     assert mean_move(frames[4], replace(frames[4], atoms=atoms)) == pytest.approx(0.4 * np.sqrt(3) / 4)
+
+
+def test_a_single_copy_among_many_frames_spoils_nothing(tmp_path):
+    frames = as_frames([labelled(rattled) for rattled in _many(30)], tmp_path)
+    assert checks(audit_split(frames[:3], frames[3:])) == []
+    assert checks(audit_split(frames[:4], frames[3:])) == [("warning", "split")]
+    assert checks(audit_split(frames[:6], frames[3:])) == [("error", "split")]
+
+
+def _many(count):
+    for seed in range(count):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.3, seed=seed)
+        yield atoms
