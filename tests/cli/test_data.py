@@ -63,6 +63,19 @@ def test_a_model_is_a_witness(path, tiny_model):
     assert "forces have the wrong sign, by the model's forces" in done.output
 
 
+def test_frames_that_the_model_does_not_cover_are_passed_over(path, tiny_model):
+    images = read(path, ":")
+    for atoms in images[:3]:
+        atoms.symbols[0] = "Ag"
+    write(path, images)
+    done = run(path, "--model", tiny_model, "--group-key", "run")
+    assert "note: 3 of 12 frames hold Ag, which" in done.output
+    for atoms in images:
+        atoms.symbols[0] = "Ag"
+    write(path, images)
+    assert "note: 12 of 12 frames hold Ag, which" in run(path, "--model", tiny_model).output
+
+
 def test_validation_data_are_compared(path):
     done = run(path, "--valid", path)
     assert done.exit_code == 2

@@ -66,7 +66,8 @@ def _other_energies(images: Sequence[Atoms], frames: Sequence[Frame], config: Da
         if np.abs(apart).max() < DIFFERENT or np.abs(_apart(other * sizes - energy, frames) / sizes).max() < DIFFERENT:
             continue  # the same, up to another zero or the number of atoms
         steps = find_steps(frames) if steps is None else steps
-        message = f"`{key}` differs from `{config.energy_key}` by up to {1000 * np.abs(apart).max():.0f} meV/atom"
+        largest = 1000 * np.abs((other - energy) / sizes).max()
+        message = f"`{key}` differs from `{config.energy_key}` by up to {largest:.3g} meV/atom"
         ours, theirs = (_left(steps, values) for values in (energy, other))
         if ours is None or theirs is None or BETTER < theirs / max(ours, 1e-9) < 1 / BETTER:
             advice = f"Forces belong to one of them (in VASP to the free energy); {config.energy_key} is used"
@@ -76,7 +77,7 @@ def _other_energies(images: Sequence[Atoms], frames: Sequence[Frame], config: Da
             findings.append(Finding("warning", "other labels", message, f"Set energy_key to {key}"))
         else:
             message += f", and fits the work of the forces worse ({_percent(theirs)} is left, not {_percent(ours)})"
-            findings.append(Finding("note", "other labels", message, f"{config.energy_key} is right"))
+            findings.append(Finding("note", "other labels", message, f"{config.energy_key} is the right one"))
     return findings
 
 

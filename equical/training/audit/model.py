@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from equical.checkpoint import load_checkpoint
 from equical.training.audit.finding import Finding
 from equical.training.audit.fit import fit_slopes
-from equical.training.audit.verdicts import PER_ATOM, Witness, judge_forces, judge_stress, stress_readings
+from equical.training.audit.verdicts import (
+    Witness,
+    judge_forces,
+    judge_stress,
+    per_atom_finding,
+    stress_readings,
+)
 from equical.training.config import DataConfig
 from equical.training.data.dataset import Frame
 from equical.training.evaluation import evaluate_model
@@ -59,13 +65,24 @@ def audit_with_model(frames: Sequence[Frame], model: str | PathLike[str]) -> lis
     """Units and signs by comparison with what a model predicts for some of the frames.
 
     Args:
-        frames: of elements that the model covers.
+        frames: labelled structures; those with elements that the model does not cover are passed over.
         model: name or folder.
     """
-    chosen = list(frames[:: max(1, len(frames) // SAMPLED)])
-    found = evaluate_model(load_checkpoint(model).potential, chosen, DataConfig(paths=[Path("data")])).comparison
+    potential = load_checkpoint(model).potential
+    covered = [frame for frame in frames if set(frame.atoms.numbers.tolist()) <= set(potential.elements)]
+    findings = []
+    if len(covered) < len(frames):
+        present = {int(z) for frame in frames for z in frame.atoms.numbers} - set(potential.elements)
+        message = (
+            f"{len(frames) - len(covered)} of {len(frames)} frames hold {_names(present)}, which {model} does not cover"
+        )
+        findings.append(Finding("note", "model", message, "They are not compared with it"))
+    if not covered:
+        return findings
+    chosen = covered[:: max(1, len(covered) // SAMPLED)]
+    found = evaluate_model(potential, chosen, DataConfig(paths=[Path("data")])).comparison
     stressed = [frame for frame in chosen if frame.stress is not None] if len(found.stress) else []
-    return compare_with_model(
+    return findings + compare_with_model(
         Predictions(
             energy=(found.energy_label, found.energy),
             forces=(found.forces_label[found.scored], found.forces[found.scored]),
@@ -75,6 +92,12 @@ def audit_with_model(frames: Sequence[Frame], model: str | PathLike[str]) -> lis
             composition=[frame.atoms.get_chemical_formula() for frame in chosen],
         )
     )
+
+
+def _names(numbers: Iterable[int]) -> str:
+    from ase.data import chemical_symbols
+
+    return ", ".join(chemical_symbols[z] for z in sorted(numbers))
 
 
 def compare_with_model(predictions: Predictions) -> list[Finding]:
@@ -106,8 +129,8 @@ def _judge_energies(predictions: Predictions) -> list[Finding]:
             predicted[members] -= predicted[members].mean()
     if compared.sum() < ENOUGH:
         return []
+    witness = Witness("the model's energies", RIGHT, ANY, tolerance=0.25, mistakes=RIGHT, exact=False)
     fit = fit_slopes([(predicted / predictions.atoms)[compared]], label[compared])
-    per_atom = fit.left < 0.5 and fit.is_certain(0) and fit.is_close(0, 1.0, 0.25)
-    if not per_atom or float(np.median(predictions.atoms[compared])) < 1 / RIGHT[0]:
-        return []
-    return [Finding("error", "energy per atom", "energies are per atom, by the model's energies", PER_ATOM)]
+    per_atom = fit.left < 0.5 and fit.is_certain(0) and fit.is_close(0, 1.0, witness.tolerance)
+    small = float(np.median(predictions.atoms[compared])) < RIGHT[1]
+    return [per_atom_finding(witness)] if per_atom and not small else []

@@ -7,7 +7,7 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FORCE_UNITS", "ORDERS", "STRESS_FACTORS", "VIRIAL_FACTORS", "as_virial", "in_order"]
+__all__ = ["ENERGY_UNITS", "FORCE_UNITS", "ORDERS", "STRESS_FACTORS", "VIRIAL_FACTORS", "as_virial", "in_order"]
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +34,9 @@ FORCE_UNITS = {
     "energies in kcal/mol and forces in Hartree/Bohr": HARTREE / BOHR / KCAL,
 }
 """Factor that forces need to fit the energies."""
+
+ENERGY_UNITS = {"Hartree": 1 / HARTREE, "Rydberg": 1 / RYDBERG, "kcal/mol": 1 / KCAL, "kJ/mol": 1 / KJ}
+"""How many of each are an eV."""
 
 STRESS_FACTORS = {
     "GPa": GPA,

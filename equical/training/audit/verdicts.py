@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 
 from equical.training.audit.finding import Finding
 from equical.training.audit.fit import Fit
-from equical.training.audit.units import FORCE_UNITS, ORDERS, STRESS_FACTORS, VIRIAL_FACTORS, as_virial, in_order
+from equical.training.audit.units import (
+    ENERGY_UNITS,
+    FORCE_UNITS,
+    ORDERS,
+    STRESS_FACTORS,
+    VIRIAL_FACTORS,
+    as_virial,
+    in_order,
+)
 
-__all__ = ["EXPLAINED", "PER_ATOM", "Witness", "judge_forces", "judge_stress", "stress_readings"]
+__all__ = ["Witness", "judge_forces", "judge_stress", "per_atom_finding", "stress_readings"]
 
 Floats = NDArray[np.float64]
 
 EXPLAINED = 0.6
 """A fit that leaves a larger share unexplained says nothing."""
-
-BETTER = 0.6
-"""Another reading of the labels must leave less than this share of what the usual one leaves."""
 
 WELL = 0.2
 """A fit that leaves less than this is beyond doubt."""
@@ -60,27 +65,51 @@ def judge_forces(fit: Fit, witness: Witness, per_atom: Fit | None = None) -> lis
         per_atom: the same if energies are multiplied by the number of atoms.
     """
     factor = float(fit.slopes[0])
-    if fit.left > EXPLAINED or not fit.is_certain(0) or _within(factor, witness.right):
+    if _says(fit, 0) and _within(factor, witness.right):
+        return []
+    if per_atom is not None and _is_per_atom(fit, per_atom, witness):
+        negated = " (and forces have the wrong sign)" if per_atom.slopes[0] < 0 else ""
+        alike = _units_of_forces(fit, witness)[:1] if _says(fit, 0) and fit.left < 1.1 * per_atom.left else []
+        other = "".join(f", or it is as with {name}" for name in alike)
+        return [per_atom_finding(witness, negated + other)]
+    if not _says(fit, 0):
         return []
     sign = float(np.sign(factor))
     check = "force sign" if sign < 0 else "force unit"
     wrong_sign = "have the wrong sign and " if sign < 0 else ""
-    known = {name: unit for name, unit in FORCE_UNITS.items() if fit.is_close(0, sign * unit, witness.tolerance)}
-    known = {name: unit for name, unit in known.items() if not _within(unit, witness.mistakes)}
-    if per_atom is not None and per_atom.left < 1.1 * fit.left and per_atom.is_close(0, sign, witness.tolerance):
-        other = f", or it is as with {next(iter(known))}" if known else ""
-        negated = " (and forces have the wrong sign)" if sign < 0 else ""
-        message = f"energies are per atom, by {witness.name}{negated}{other}"
-        return [Finding("error", "energy per atom", message, PER_ATOM)]
+    known = _units_of_forces(fit, witness)
+    message = f"forces {wrong_sign}need a factor of {abs(factor):.3g} by {witness.name}"
     if known:
-        name = min(known, key=lambda name: abs(np.log(abs(factor) / known[name])))
-        message = f"forces {wrong_sign}need a factor of {abs(factor):.3g} by {witness.name}, as with {name}"
-        return [Finding("error", check, message, CONVERT)]
+        return [Finding("error", check, f"{message}, as with {' or '.join(known)}", CONVERT)]
     if sign < 0 and _within(-factor, witness.right):
         return [Finding("error", check, f"forces have the wrong sign, by {witness.name}", NEGATE)]
-    message = f"forces {wrong_sign}need a factor of {abs(factor):.3g} by {witness.name}"
     grave = sign < 0 or not _within(factor, witness.plausible)
     return [Finding("error" if grave else "warning", check, message, "Check the units of energies and forces")]
+
+
+def _says(fit: Fit, k: int) -> bool:
+    """Whether a fit explains anything, and slope ``k`` is certain."""
+    return fit.left < EXPLAINED and fit.is_certain(k)
+
+
+def _is_per_atom(fit: Fit, per_atom: Fit, witness: Witness) -> bool:
+    """Whether forces fit, but for their sign, energies that are multiplied by the number of atoms."""
+    better = _says(per_atom, 0) and per_atom.left < 1.1 * fit.left
+    return better and _within(abs(float(per_atom.slopes[0])), witness.right)
+
+
+def per_atom_finding(witness: Witness, more: str = "") -> Finding:
+    """Energies are per atom."""
+    return Finding("error", "energy per atom", f"energies are per atom, by {witness.name}{more}", PER_ATOM)
+
+
+def _units_of_forces(fit: Fit, witness: Witness) -> list[str]:
+    """Which units explain the first slope, whatever its sign, the likeliest two."""
+    factor = abs(float(fit.slopes[0]))
+    sign = float(np.sign(fit.slopes[0]))
+    units = {name: unit for name, unit in FORCE_UNITS.items() if not _within(unit, witness.mistakes)}
+    names = [name for name, unit in units.items() if fit.is_close(0, sign * unit, witness.tolerance)]
+    return sorted(names, key=lambda name: abs(np.log(factor / FORCE_UNITS[name])))[:2]
 
 
 def stress_readings(label: Floats, volume: Floats) -> dict[str, Floats]:
@@ -106,17 +135,18 @@ def judge_stress(fits: dict[str, Fit], k: int, witness: Witness) -> tuple[list[F
     order = min(ORDERS, key=lambda name: fits[name].left)
     if min(usual.left, virial.left, fits[order].left) > EXPLAINED:
         return [], False
-    if fits[order].left < BETTER * min(usual.left, virial.left) and fits[order].is_certain(k):
+    if fits[order].is_certain(k) and all(fits[order].is_better_than(other) for other in (usual, virial)):
         message = f"the components of the stress stand in another order, {order}, by {witness.name}"
-        return [Finding("error", "stress order", message, "ASE's order is xx yy zz yz xz xy")], True
+        finding = Finding("error", "stress order", message, "ASE's order is xx yy zz yz xz xy")
+        return [finding, *_judge_factor(fits[order], k, witness)], True
     is_right = usual.is_certain(k) and _within(float(usual.slopes[k]), witness.right)
-    if virial.left < BETTER * usual.left or (not is_right and virial.left < 1.02 * usual.left):
+    if virial.is_better_than(usual) or (not is_right and virial.left < 1.02 * usual.left):
         found = _judge_virial(virial, k, witness)
         if found:
             return found, True
     if not usual.is_certain(k):
         return [], False
-    return ([] if is_right else _judge_factor(usual, k, witness)), True
+    return _judge_factor(usual, k, witness), True
 
 
 def _judge_virial(fit: Fit, k: int, witness: Witness) -> list[Finding]:
@@ -133,8 +163,14 @@ def _judge_virial(fit: Fit, k: int, witness: Witness) -> list[Finding]:
 
 def _judge_factor(fit: Fit, k: int, witness: Witness) -> list[Finding]:
     factor = float(fit.slopes[k])
+    if _within(factor, witness.right):
+        return []
     sign = float(np.sign(factor))
     check = "stress sign" if sign < 0 else "stress unit"
+    for unit, needed in ENERGY_UNITS.items():
+        if fit.is_close(k, needed, witness.tolerance):
+            message = f"stresses need a factor of {factor:.3g} by {witness.name}, as with energies in {unit}"
+            return [Finding("error", check, message, CONVERT)]
     for unit, needed in STRESS_FACTORS.items():
         if fit.is_close(k, sign * needed, witness.tolerance):
             what = f"the wrong sign and are in {unit}" if sign < 0 else f"the unit {unit}"

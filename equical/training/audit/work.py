@@ -14,7 +14,7 @@ import numpy as np
 from equical.training.audit.finding import Finding
 from equical.training.audit.fit import Fit, fit_slopes
 from equical.training.audit.steps import Steps, find_steps
-from equical.training.audit.verdicts import Witness, judge_forces, judge_stress, stress_readings
+from equical.training.audit.verdicts import Witness, judge_forces, judge_stress, per_atom_finding, stress_readings
 from equical.training.data.dataset import Frame
 
 __all__ = ["ENOUGH", "Verdict", "check_work", "work_fit"]
@@ -42,17 +42,20 @@ def check_work(frames: Sequence[Frame]) -> Verdict:
     fits = _fits(steps)
     if not fits:
         return Verdict([], False)
-    # Real labels are noisy, and real paths not infinitely fine.
-    right, plausible = (0.8, 1.25), (0.5, 2.0)
+    right, plausible = (0.8, 1.25), (0.5, 2.0)  # real labels are noisy, and real paths not infinitely fine
     name = f"the work along {len(steps)} steps"
     witness = Witness(name, right, plausible, tolerance=0.1, mistakes=right, exact=True)
-    best = min(fits.values(), key=lambda fit: fit.left)
-    findings = judge_forces(best, witness, _fits(replace(steps, change=steps.change * steps.atoms))["stress"])
-    if len(best.slopes) == 1:
+    as_total = _fits(replace(steps, change=steps.change * steps.atoms))
+    findings = judge_forces(_best(fits), witness, _best(as_total))
+    if len(fits) == 1:
         return Verdict(findings, False)
-    if findings and fits["stress"].is_close(0, float(fits["stress"].slopes[1]), 0.1):
+    if findings and findings[0].check == "energy per atom":
+        fits = as_total
+    elif findings and fits["stress"].is_close(0, float(fits["stress"].slopes[1]), 0.1):
         return Verdict(findings, True)  # forces and stress agree, and it is the energies that do not
     wrong, judged = judge_stress(fits, 1, witness)
+    if wrong and not findings and judge_stress(as_total, 1, witness) == ([], True):
+        wrong = [per_atom_finding(witness)]  # perfect crystals, which have no forces to tell
     return Verdict(findings + wrong, judged)
 
 
@@ -61,20 +64,26 @@ def work_fit(steps: Steps) -> Fit | None:
     return _fits(steps).get("stress")
 
 
+def _best(fits: dict[str, Fit]) -> Fit:
+    return min(fits.values(), key=lambda fit: fit.left)
+
+
 def _fits(steps: Steps) -> dict[str, Fit]:
     """Changes of energy by the work on atoms and, for each reading of the stress, on the cell.
 
-    The mean of both ends exaggerates the stress between two rattled frames, as atoms are harder the more they are
-    displaced. This goes with strain times bending, which has a column of its own.
+    The mean of both ends is the better, the less they bend. Between two rattled frames it exaggerates the stress, as
+    atoms are harder the more they are displaced; this goes with strain times bending, which has a column of its own.
     """
+    bending = np.abs(steps.bending)
+    weights = 1.0 / (bending + np.quantile(bending, 0.25) + 1e-9) if len(steps) else bending
     strained = steps.strained
     if strained.sum() < ENOUGH:
         if (~strained).sum() < ENOUGH:
             return {}
-        return {"stress": fit_slopes([steps.work[~strained]], steps.change[~strained])}
+        return {"stress": fit_slopes([steps.work[~strained]], steps.change[~strained], weights[~strained])}
     expansion = np.where(strained, np.trace(steps.strain, axis1=1, axis2=2), 0.0)
     fits = {}
     for name, stress in stress_readings(steps.stress, steps.volume).items():
         on_cell = np.where(strained, steps.volume * (stress * steps.strain).sum(axis=(1, 2)), 0.0)
-        fits[name] = fit_slopes([steps.work, on_cell, expansion * steps.bending], steps.change)
+        fits[name] = fit_slopes([steps.work, on_cell, expansion * steps.bending], steps.change, weights)
     return fits

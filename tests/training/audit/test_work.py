@@ -141,6 +141,17 @@ def test_components_of_the_stress_in_another_order_are_told(jostled, tmp_path, n
     assert name in finding.message
 
 
+def test_all_that_differs_in_vasp_s_output_is_told(jostled, tmp_path):
+    order = ORDERS["that of VASP (xx yy zz xy yz zx)"]
+    back = tuple(("yz", "xz", "xy")[order.index(place)] for place in ("yz", "xz", "xy"))
+    wrong = changed(
+        as_frames(jostled, tmp_path), "stress", lambda frame: -10 * GPA * in_order(frame.stress[None], back)[0]
+    )
+    first, second = check_work(wrong).findings
+    assert "that of VASP" in first.message
+    assert "the wrong sign and are in kbar" in second.message
+
+
 def test_order_of_vasp_is_what_vasp_prints():
     """xx yy zz xy yz zx, read as if it were xx yy zz yz xz xy."""
     xx, yy, zz, xy, yz, zx = 1, 2, 3, 12, 23, 31
@@ -154,6 +165,24 @@ def test_energies_in_another_unit_are_not_put_down_to_the_stress_too(jostled, tm
     assert "energies in Hartree and forces in eV/Å" in finding.message
     (finding,) = check_work(scaled(as_frames(jostled, tmp_path), "energy", 1 / 8)).findings
     assert finding.check == "energy per atom"
+
+
+def test_energies_of_perfect_crystals_per_atom_show_in_the_stress(stretching, tmp_path):
+    frames = as_frames(stretching, tmp_path)
+    assert checks(check_work(scaled(frames, "energy", 1 / 8)).findings) == [("error", "energy per atom")]
+    (finding,) = check_work(scaled(frames, "energy", 1 / 27.2114)).findings
+    assert "as with energies in Hartree" in finding.message
+
+
+def test_energies_per_atom_of_several_sizes(moving, tmp_path):
+    doubled = []
+    for frame in as_frames(moving, tmp_path):
+        twice = replace(frame, atoms=frame.atoms * (1, 2, 1), forces=np.tile(frame.forces, (2, 1)), stress=frame.stress)
+        doubled.append(replace(twice, energy=frame.energy / 8, fixed=np.zeros(16, bool), group="b"))
+    frames = scaled(as_frames(moving, tmp_path), "energy", 1 / 8) + doubled
+    (finding,) = check_work(frames).findings
+    assert finding.message.startswith("energies are per atom, by the work")
+    assert " or " not in finding.message
 
 
 def test_without_paths_the_work_is_silent(frames):
