@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from equical.cli.notices import warnings_as_lines
-from equical.cli.options import calculator_options, finish, make_calculator, output_options
+from equical.cli.options import (
+    FORMAT_HELP,
+    SPECIES_HELP,
+    StructureFile,
+    calculator_options,
+    finish,
+    make_calculator,
+    output_options,
+)
 from equical.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
     "--calculator", metavar="NAME|MODULE:FACTORY", help="Any ASE calculator in place of a model: emt, or mine:make."
 )
 @click.option("--structure", "structures", multiple=True, type=click.Path(path_type=Path), help="Examine it on these.")
+@click.option("--format", "file_format", metavar="NAME", help=f"Of --structure: {FORMAT_HELP}")
+@click.option("--species", metavar="LIST", help=f"Of --structure: {SPECIES_HELP}")
 @click.option("--quick", is_flag=True, help="Fewer points, directions and steps.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Do this check alone; repeat it.")
 @calculator_options
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
 def check(
     calculator: str | None,
     structures: tuple[Path, ...],
+    file_format: str | None,
+    species: str | None,
     quick: bool,
     only: tuple[str, ...],
     model: str,
@@ -47,11 +59,11 @@ def check(
     """
     from equical.cli.calculators import calculator_maker
     from equical.workflows.check import check as run
-    from equical.workflows.common.inputs import read_structures
 
     if calculator is not None and not structures and ":" not in calculator and calculator != "emt":
         raise InputError(f"give structures for the calculator {calculator} with --structure FILE")
-    named = {f"{path.stem}{n or ''}": atoms for path in structures for n, atoms in enumerate(read_structures(path))}
+    files = [StructureFile(path, file_format, species) for path in structures]
+    named = {f"{file.stem}{n or ''}": atoms for file in files for n, atoms in enumerate(file.read_all())}
     folder = output or Path(f"check-{(calculator or Path(model).name).replace(':', '-')}")
     make = calculator_maker(calculator) if calculator else partial(make_calculator, model, device, dtype)
     with warnings_as_lines(quiet):

@@ -88,11 +88,8 @@ def optional_structure_argument(command: Command) -> Command:
 
 def _structure(required: bool) -> Callable[[Command], Command]:
     argument = click.argument("structure", type=click.Path(path_type=Path), required=required, callback=_join)
-    kept: dict[str, Any] = {
-        "is_eager": True,
-        "expose_value": False,
-        "callback": _keep,
-    }  # read before STRUCTURE, which joins them
+    # Eager, to be there when STRUCTURE is read, which joins them.
+    kept: dict[str, Any] = {"is_eager": True, "expose_value": False, "callback": _keep}
     file_format = click.option("--format", metavar="NAME", help=FORMAT_HELP, **kept)
     species = click.option("--species", metavar="LIST", help=SPECIES_HELP, **kept)
     return lambda command: argument(file_format(species(command)))

@@ -9,6 +9,7 @@ import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    StructureFile,
     calculator_options,
     finish,
     make_calculator,
@@ -57,7 +58,7 @@ MOST_LINES = 30
 @calculator_options
 @output_options
 def vib(
-    structure: Path,
+    structure: StructureFile,
     indices: str | None,
     displacement: float,
     temperature: float,
@@ -81,10 +82,9 @@ def vib(
     Finite displacements of all atoms that are not frozen. A structure with vacuum on all sides is a free molecule and
     an ideal gas; everything else is harmonic. A run that was killed goes on with --resume.
     """
-    from equical.workflows.common.inputs import read_structure
     from equical.workflows.vib import vib as run
 
-    atoms = read_structure(structure)
+    atoms = structure.read()
     folder = output or Path(f"vib-{structure.stem}")
     with warnings_as_lines(quiet):
         result = run(

@@ -16,7 +16,20 @@ DUMP = (
     "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 2.6\n0 2.6\n0 2.6\n"
     "ITEM: ATOMS id type x y z\n1 1 0 0 0\n"
 )
-READERS = ("relax", "md", "eos", "elastic", "phonon", "adsorb", "bench", "finetune", "eval", "data check")
+READERS = (
+    "relax",
+    "md",
+    "eos",
+    "elastic",
+    "phonon",
+    "vib",
+    "check",
+    "adsorb",
+    "bench",
+    "finetune",
+    "eval",
+    "data check",
+)
 
 
 def run(*args):
@@ -31,7 +44,7 @@ def test_commands_that_read_structures_take_format_and_species(command):
     assert "--species LIST" in shown
 
 
-@pytest.mark.parametrize("command", ["md --steps 1", "relax --steps 1", "eos", "elastic", "phonon", "bench"])
+@pytest.mark.parametrize("command", ["md --steps 1", "relax --steps 1", "eos", "elastic", "phonon", "vib", "bench"])
 def test_types_become_elements_only_where_they_are_named(tmp_path, tiny_model, command):
     (tmp_path / "some.thing").write_text(DUMP)
     args = (*command.split(), tmp_path / "some.thing", "--output", tmp_path / "out", "--model", tiny_model)
