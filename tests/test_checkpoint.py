@@ -1,5 +1,6 @@
 """Models on disk: what is saved comes back, whole or not at all, and damage is named."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 import equical.checkpoint as module
 from equical import files
@@ -128,8 +129,6 @@ def test_numbers_that_are_not_numbers_become_null_in_the_metadata(tiny_potential
 
 
 def test_hash_is_that_of_the_weights_file(tiny_checkpoint):
-    import hashlib
-
     expected = hashlib.sha256((tiny_checkpoint / WEIGHTS_FILE).read_bytes()).hexdigest()
     assert load_checkpoint(tiny_checkpoint).sha256 == expected
 
@@ -301,7 +300,16 @@ def test_missing_files_are_named(folder, tmp_path):
     (folder / WEIGHTS_FILE).unlink()
     refusal(folder, "Cannot read", WEIGHTS_FILE)
     (folder / CONFIG_FILE).unlink()
-    refusal(folder, "Cannot read", CONFIG_FILE)
+    assert refusal(folder, CONFIG_FILE).startswith("Cannot read")  # one sentence, not a sentence in a sentence
+    (folder / CONFIG_FILE).mkdir()
+    assert refusal(folder, "Is a directory").startswith("Cannot read")
+
+
+@pytest.mark.parametrize("name", ["", "loop"])
+def test_names_of_nothing_are_no_models(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    refusal(name, f"There is no model {name!r}")
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, 0.5, -1])
@@ -337,7 +345,9 @@ def test_pickles_are_never_opened(folder, tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b'{"schema_version": 1', b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b'{"schema_version": 1', b"\xff\xfe\x00", b"[" * 100_000, b"[" + b"9" * 5000 + b"]"]
+)
 def test_broken_json_is_refused(folder, text):
     (folder / CONFIG_FILE).write_bytes(text)
     refusal(folder, CONFIG_FILE, "not valid JSON")
@@ -361,6 +371,9 @@ def test_json_of_something_else_is_refused(folder, text):
         ({"colour": "red"}, ["colour"]),
         ({"cutoff": 5.0}, ["cutoff 5.0"]),
         ({"scales": {"energies": 1.0}}, ["scales", "energies"]),
+        ({"scales": {"energy": float("nan")}}, ["scales: energy is no number"]),
+        ({"reference_energies": {"Cu": float("inf")}}, ["reference_energies.Cu", "finite number"]),
+        ({"architecture": TINY.model_dump() | {"channels": 10**9}}, ["channels", "less than or equal to"]),
         ({"architecture": {"generation": "v9"}}, ["architecture", "v9"]),
         ({"architecture": {"lmax": 2, "depth": 3}}, ["depth"]),
         ({"architecture": TINY.model_dump() | {"max_elements": 20}}, ["max_elements (20)"]),
@@ -370,6 +383,22 @@ def test_json_of_something_else_is_refused(folder, text):
 def test_invalid_configurations_are_refused_by_field(folder, changes, words):
     edit(folder, **changes)
     refusal(folder, CONFIG_FILE, *words)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_no_numbers_are_neither_loaded_nor_saved(folder, tmp_path, value):
+    """They load elsewhere, and everything that is computed with them is no number either."""
+    potential = random_potential()
+    name, parameter = next(iter(potential.named_parameters()))
+    with torch.no_grad():
+        parameter.view(-1)[0] = value
+    with pytest.raises(InputError, match=f"weights of .* are no numbers .*: {name};"):
+        save_checkpoint(tmp_path / "new", potential, {})
+    assert not (tmp_path / "new").exists()
+    weights = save(potential.float().state_dict())
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    edit(folder, weights_sha256=hashlib.sha256(weights).hexdigest())
+    refusal(folder, "are no numbers", name)
 
 
 def test_tensors_that_do_not_fit_are_listed(folder):

@@ -26,8 +26,8 @@ LAYERS = [  # each may import itself and what stands above it here
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 
-def imported(path: Path) -> set[str]:
-    """Parts of equical that a file imports anywhere, within functions too."""
+def imported_modules(path: Path) -> set[str]:
+    """Modules that a file imports anywhere, within functions too."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -37,7 +37,13 @@ def imported(path: Path) -> set[str]:
             found |= {node.module or ""}
             if node.module == "equical":
                 found |= {f"equical.{alias.name}" for alias in node.names}
-    return {name.split(".")[1] for name in found if name.startswith("equical.")} - {"__version__", "InputError"}
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    """Parts of equical that a file imports."""
+    names = {name.split(".")[1] for name in imported_modules(path) if name.startswith("equical.")}
+    return names - {"__version__", "InputError"}
 
 
 def part(path: Path) -> str:
