@@ -1,6 +1,7 @@
 """Whatever a YAML file holds, the answer is a configuration or a sentence."""
 
 import json
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -24,6 +25,9 @@ NASTY = [
 
 LAUGHS = b"a: &a [x, x]\n" + b"".join(b"%c: &%c [*%c, *%c]\n" % (i, i, i - 1, i - 1) for i in range(98, 123))
 """A list of 2^26 entries in a kilobyte."""
+
+POWERS = "[&a [x], " + ", ".join(f"&{y} [{', '.join(['*' + x] * 10)}]" for x, y in pairwise("abcdefgh")) + "]"
+"""Lists of 10, 100, … 10^7 entries, written in a line."""
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=5),
@@ -98,9 +102,16 @@ def test_any_bytes(path, content):
     [
         (("seed",), "2026-13-45", "is not readable as YAML: a date or number in it is none (month must be in 1..12)"),
         (("seed",), "9" * 5000, "a date or number in it is none (Exceeds the limit"),
+        (("training", "optimizer", "learning_rate"), ".inf", "learning_rate: Input should be a finite number"),
+        (("model", "cutoff"), ".inf", "model.cutoff: Input should be a finite number"),
         (("seed",), "18446744073709551616", "seed: Input should be less than 9223372036854775808"),
         (("model", "channels"), "1000000000", "model.channels: Input should be less than or equal to 10000"),
         (("stages",), "[" * 5000 + "]" * 5000, "its lists and mappings lie too deep in each other"),
+        (("stages",), "[" * 60 + "]" * 60, "its lists and mappings lie too deep in each other"),
+        (("stages",), "&a [*a]", "its lists and mappings lie too deep in each other"),
+        (("stages",), POWERS, "it holds more than 100,000 values"),
+        (("output", "directory"), '"a\\0b"', "it holds characters that are no text"),
+        (("start_from",), '"\\ud800"', "it holds characters that are no text"),
     ],
 )
 def test_what_was_unexpected_is_a_sentence(path, place, text, sentence):

@@ -1,6 +1,8 @@
 import csv
+import io
 import json
 import shutil
+import zipfile
 
 import pytest
 import torch
@@ -320,8 +322,11 @@ def test_other_places_threads_and_intervals_are_resumed(data, tmp_path):
 
 
 def flipped(content):
-    """One bit among the weights."""
-    place = len(content) // 2
+    """One bit in the middle of the largest tensor."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entry = max(archive.infolist(), key=lambda entry: entry.file_size)
+    name, extra = (int.from_bytes(content[entry.header_offset + at :][:2], "little") for at in (26, 28))
+    place = entry.header_offset + 30 + name + extra + entry.file_size // 2
     return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
 
 
