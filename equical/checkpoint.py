@@ -10,24 +10,20 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from ase.data import atomic_numbers, chemical_symbols
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_safetensors
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from safetensors.torch import save as format_safetensors
 
 from equical.errors import InputError
 from equical.files import atomic_folder
-from equical.model import Potential
-from equical.model.generations import parse_config
+from equical.model import AnyConfig, Potential, Scales, parse_config
 from equical.model.potential import EnergyKind
-from equical.model.scales import Scales
+from equical.weights import MOST_WEIGHTS, Unfilled, read_header, read_whole, require_fit, require_numbers, tensors_of
 
 __all__ = ["CONFIG_FILE", "DEFAULT_MODEL", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 __all__ += ["models_covering", "shipped_models"]
@@ -37,6 +33,12 @@ WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 SCHEMA_VERSION = 1
 UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "stress": "eV/Å³"}
+
+MOST_CONFIG = 16 << 20
+"""Bytes of a configuration, metadata included."""
+
+Magnitude = Annotated[float, Field(ge=-1e9, le=1e9)]
+"""A number that sums over atoms do not carry away; the energy of a whole atom of the heaviest elements is 1e6 eV."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +67,53 @@ class CheckpointConfig(BaseModel):
 
     schema_version: int = Field(SCHEMA_VERSION, description="version of this layout")
     architecture: dict[str, Any] = Field(description="hyper-parameters of the network; `generation` names its class")
-    elements: list[str] = Field(min_length=1, description="chemical symbols of the elements it was trained for")
+    elements: list[str] = Field(
+        min_length=1, max_length=118, description="chemical symbols of the elements it was trained for"
+    )
     cutoff: float = Field(description="Å; the same as in `architecture`, for readers who do not know that")
     energy_kind: EnergyKind = Field(description="total energies, or adsorption energies relative to slab and gas")
-    reference_energies: dict[str, float] = Field(description="eV added for each atom of an element")
-    scales: dict[str, Any] = Field(description="physical units of the network's outputs")
+    reference_energies: dict[str, Magnitude] = Field(description="eV added for each atom of an element")
+    scales: dict[str, Magnitude] = Field(description="physical units of the network's outputs")
     units: dict[str, str] = UNITS
-    dtype: str = Field(description="floating-point type of the weights")
+    dtype: Literal["float16", "bfloat16", "float32", "float64"] = Field(
+        description="floating-point type of the weights"
+    )
     weights_sha256: str = Field(description="hash of the weights file")
     metadata: dict[str, Any] = Field(description="training data, level of theory, errors, versions, ...")
 
     @field_validator("elements", "reference_energies")
     @classmethod
     def _symbols_exist(cls, value: Any) -> Any:
-        unknown = [symbol for symbol in value if symbol not in atomic_numbers]
+        unknown = [symbol for symbol in value if atomic_numbers.get(symbol, 0) == 0]  # X is a place without an atom
         if unknown:
-            raise ValueError(f"{', '.join(unknown)} is no chemical symbol")
+            raise ValueError(f"{', '.join(unknown[:5])} is no chemical symbol")
+        if len(set(value)) < len(value):
+            raise ValueError("an element is listed twice")
         return value
+
+    @field_validator("scales")
+    @classmethod
+    def _scales_are_ours(cls, value: dict[str, float]) -> dict[str, float]:
+        names = {field.name for field in fields(Scales)}
+        if unknown := sorted(value.keys() - names):
+            raise ValueError(f"there is no scale {', '.join(unknown[:5])}")
+        if missing := sorted(names - value.keys()):
+            raise ValueError(f"{', '.join(missing)} is missing")
+        return value
+
+    @field_validator("units")
+    @classmethod
+    def _units_are_ours(cls, value: dict[str, str]) -> dict[str, str]:
+        if value != UNITS:
+            raise ValueError(f"models are stored in {', '.join(UNITS.values())}")
+        return value
+
+    @model_validator(mode="after")
+    def _references_are_complete(self) -> Self:
+        missing = [symbol for symbol in self.elements if symbol not in self.reference_energies]
+        if missing:
+            raise ValueError(f"reference_energies: {', '.join(missing)} is missing")
+        return self
 
 
 def shipped_models() -> dict[str, Path]:
@@ -121,7 +153,7 @@ def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metada
     """
     folder = Path(folder)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in potential.state_dict().items()}
-    _require_numbers(tensors, folder)
+    require_numbers(tensors, folder)
     weights = format_safetensors(tensors, metadata={"format": "pt"})
     config = _describe(potential, hashlib.sha256(weights).hexdigest(), dict(metadata))
     text = config.model_dump_json(indent=2) + "\n"  # NaN and infinities become null
@@ -167,6 +199,9 @@ def load_checkpoint(
 ) -> Checkpoint:
     """Read a model.
 
+    What the configuration asks for is compared with what the weights file holds before anything of that size is read or
+    made, so a folder from anywhere can be tried.
+
     Args:
         name_or_folder: name of a shipped model, or a folder. A shipped model comes before a folder of the same name;
             write ``./name`` for the folder.
@@ -178,14 +213,16 @@ def load_checkpoint(
     """
     folder = _find(name_or_folder)
     config = _read_config(folder / CONFIG_FILE)
-    weights = _read(folder / WEIGHTS_FILE)
-    tensors = _parse_weights(folder / WEIGHTS_FILE, weights)
-    sha256 = hashlib.sha256(weights).hexdigest()
-    potential = _build(config, folder / CONFIG_FILE, dtype)
-    _fill(potential, tensors, folder / WEIGHTS_FILE)
+    architecture = _architecture(config, folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    require_fit(read_header(path), architecture, config.dtype, path)
+    content = read_whole(path, MOST_WEIGHTS)
+    sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != config.weights_sha256:
-        raise InputError(f"{folder / WEIGHTS_FILE} is damaged, or not the file that {CONFIG_FILE} beside it describes.")
-    _require_numbers(tensors, folder / WEIGHTS_FILE)
+        raise InputError(f"{path} is damaged, or not the file that {CONFIG_FILE} beside it describes.")
+    potential = _build(config, architecture, dtype)
+    potential.load_state_dict(tensors_of(path, content))
+    require_numbers(potential.state_dict(), path)
     return Checkpoint(potential.to(device).eval(), config.metadata, folder.resolve().name, sha256, folder)
 
 
@@ -195,6 +232,12 @@ def _find(name_or_folder: str | os.PathLike[str]) -> Path:
         return shipped[str(name_or_folder)]
     folder = Path(name_or_folder)
     if os.fspath(name_or_folder) and folder.is_dir():
+        missing = [name for name in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / name).exists()]
+        if missing:
+            raise InputError(
+                f"Cannot read {folder / missing[0]}: there is no such file. A model is a folder with {CONFIG_FILE} and"
+                f" {WEIGHTS_FILE}."
+            )
         return folder
     what = f"{folder} is a file" if folder.is_file() else f"There is no model {str(name_or_folder)!r}"
     known = ", ".join(shipped) or "none in this installation"
@@ -203,17 +246,8 @@ def _find(name_or_folder: str | os.PathLike[str]) -> Path:
     )
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"Cannot read {path}: {error.strerror}. A model is a folder with {CONFIG_FILE} and {WEIGHTS_FILE}."
-        ) from error
-
-
 def _read_config(path: Path) -> CheckpointConfig:
-    content = _read(path)
+    content = read_whole(path, MOST_CONFIG)
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:  # not JSON, or not even text
@@ -221,9 +255,9 @@ def _read_config(path: Path) -> CheckpointConfig:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version is None:
         raise InputError(f"{path} does not describe an equical model: it has no schema_version.")
-    if version != SCHEMA_VERSION:
+    if type(version) is not int or version != SCHEMA_VERSION:
         raise InputError(
-            f"{path} has schema version {version!r}, and this equical reads version {SCHEMA_VERSION}; use the"
+            f"{path} has schema version {version!r:.50}, and this equical reads version {SCHEMA_VERSION}; use the"
             " equical that wrote it, or update this one."
         )
     try:
@@ -234,64 +268,27 @@ def _read_config(path: Path) -> CheckpointConfig:
 
 def _complaints(error: ValidationError, *where: str) -> str:
     """What is wrong with which field, on one line."""
-    return "; ".join(f"{'.'.join(map(str, [*where, *item['loc']]))}: {item['msg']}" for item in error.errors())
+    found = [(".".join(map(str, [*where, *item["loc"]])), item["msg"]) for item in error.errors()]
+    return "; ".join(f"{place}: {message}" if place else message for place, message in found)[:1000]
 
 
-def _build(config: CheckpointConfig, path: Path, dtype: torch.dtype) -> Potential:
-    """The force field that the configuration describes, with weights still to come."""
+def _architecture(config: CheckpointConfig, path: Path) -> AnyConfig:
+    """The network that the configuration describes."""
     try:
         architecture = parse_config(config.architecture)
-        scales = Scales(**config.scales)
     except ValidationError as error:
         raise InputError(f"{path} describes no network: {_complaints(error, 'architecture')}.") from error
-    except TypeError as error:
-        raise InputError(f"{path} is not valid: scales: {error}.") from error
-    for name, value in vars(scales).items():
-        if not (isinstance(value, int | float) and isfinite(value)):
-            raise InputError(f"{path} is not valid: scales: {name} is no number.")
-    elements = [atomic_numbers[symbol] for symbol in config.elements]
-    references = {atomic_numbers[symbol]: energy for symbol, energy in config.reference_energies.items()}
-    if max(elements + list(references)) >= architecture.max_elements:
+    if max(atomic_numbers[symbol] for symbol in config.reference_energies) >= architecture.max_elements:
         raise InputError(f"{path} is not valid: max_elements ({architecture.max_elements}) leaves out its elements.")
     if config.cutoff != architecture.cutoff:
         raise InputError(f"{path} is not valid: cutoff {config.cutoff} here, {architecture.cutoff} in architecture.")
-    with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten; the caller's stream stays put
+    return architecture
+
+
+def _build(config: CheckpointConfig, architecture: AnyConfig, dtype: torch.dtype) -> Potential:
+    """The force field that the configuration describes, with weights still to come."""
+    scales = Scales(**config.scales)
+    elements = [atomic_numbers[symbol] for symbol in config.elements]
+    references = {atomic_numbers[symbol]: energy for symbol, energy in config.reference_energies.items()}
+    with Unfilled():
         return Potential(architecture, elements, references, scales, config.energy_kind, dtype)
-
-
-def _parse_weights(path: Path, content: bytes) -> dict[str, torch.Tensor]:
-    try:
-        return parse_safetensors(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is damaged or no safetensors file: {' '.join(str(error).split())}.") from error
-
-
-def _fill(potential: Potential, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    expected = potential.state_dict()
-    problems = {
-        "missing": sorted(expected.keys() - tensors.keys()),
-        "unexpected": sorted(tensors.keys() - expected.keys()),
-        "of the wrong shape": [
-            f"{name} ({list(tensors[name].shape)} instead of {list(expected[name].shape)})"
-            for name in sorted(expected.keys() & tensors.keys())
-            if tensors[name].shape != expected[name].shape
-        ],
-    }
-    found = [f"{problem}: {_some(names)}" for problem, names in problems.items() if names]
-    if found:
-        raise InputError(f"{path} does not fit the architecture in {CONFIG_FILE}; tensors {'; '.join(found)}.")
-    potential.load_state_dict(dict(tensors))
-
-
-def _require_numbers(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Refuse weights that would make every prediction no number."""
-    wrong = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    if wrong:
-        raise InputError(
-            f"weights of {path} are no numbers (NaN or infinite): {_some(wrong)}; the training that they come from "
-            "went astray, take an earlier model."
-        )
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

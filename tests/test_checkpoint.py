@@ -21,9 +21,11 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.model.scales import Scales
 from equical.model.v2.config import EquiformerV2Config
-from tests.conftest import TINY, TINY_REFERENCES, make_structures, random_potential
+from tests.conftest import TINY, TINY_ELEMENTS, TINY_REFERENCES, make_structures, random_potential
+from tests.damage import edit, refusal
 
 SHIPPED = sorted(shipped_models())
+TINY_BY_SYMBOL = {symbol: TINY_REFERENCES[z] for symbol, z in TINY_ELEMENTS.items()}
 
 
 def predict(potential: Potential):
@@ -39,26 +41,6 @@ def assert_same_predictions(one: Potential, other: Potential):
 def folder(tiny_checkpoint, tmp_path) -> Path:
     """A copy of the tiny model, to be damaged."""
     return Path(shutil.copytree(tiny_checkpoint, tmp_path / "model"))
-
-
-def edit(folder: Path, **changes):
-    config = json.loads((folder / CONFIG_FILE).read_text())
-    for name, value in changes.items():
-        if value is None:
-            del config[name]
-        else:
-            config[name] = value
-    (folder / CONFIG_FILE).write_text(json.dumps(config))
-
-
-def refusal(folder, *words: str) -> str:
-    with pytest.raises(InputError) as caught:
-        load_checkpoint(folder)
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message
-    return message
 
 
 # Round trips
@@ -328,7 +310,7 @@ def test_a_single_flipped_bit_is_noticed(folder):
 
 
 def test_weights_of_another_run_are_noticed(folder, tmp_path):
-    save_checkpoint(tmp_path / "other", random_potential(seed=2), {})
+    save_checkpoint(tmp_path / "other", random_potential(seed=2).float(), {})
     shutil.copy(tmp_path / "other" / WEIGHTS_FILE, folder)
     refusal(folder, "not the file that config.json beside it describes")
 
@@ -370,10 +352,17 @@ def test_json_of_something_else_is_refused(folder, text):
         ({"energy_kind": "free"}, ["energy_kind"]),
         ({"colour": "red"}, ["colour"]),
         ({"cutoff": 5.0}, ["cutoff 5.0"]),
-        ({"scales": {"energies": 1.0}}, ["scales", "energies"]),
-        ({"scales": {"energy": float("nan")}}, ["scales: energy is no number"]),
-        ({"reference_energies": {"Cu": float("inf")}}, ["reference_energies.Cu", "finite number"]),
-        ({"architecture": TINY.model_dump() | {"channels": 10**9}}, ["channels", "less than or equal to"]),
+        ({"scales": {"energies": 1.0}}, ["scales", "there is no scale energies"]),
+        ({"scales": {"energy": 1.0}}, ["scales", "energy_mean", "is missing"]),
+        ({"scales": vars(Scales(energy=1e300))}, ["scales.energy", "less than"]),
+        ({"reference_energies": {"Cu": -3.7}}, ["reference_energies: H, C, O, Na"]),
+        ({"reference_energies": TINY_BY_SYMBOL | {"Cu": 1e308}}, ["reference_energies.Cu"]),
+        ({"elements": ["Cu", "X"]}, ["X is no chemical symbol"]),
+        ({"elements": ["Cu", "Cu"]}, ["listed twice"]),
+        ({"elements": ["Cu"] * 1000}, ["elements", "at most 118"]),
+        ({"units": {"length": "bohr", "energy": "Ha"}}, ["units", "stored in Å, eV"]),
+        ({"dtype": "int8"}, ["dtype", "'float32'"]),
+        ({"schema_version": True}, ["schema version True"]),
         ({"architecture": {"generation": "v9"}}, ["architecture", "v9"]),
         ({"architecture": {"lmax": 2, "depth": 3}}, ["depth"]),
         ({"architecture": TINY.model_dump() | {"max_elements": 20}}, ["max_elements (20)"]),
@@ -409,5 +398,7 @@ def test_tensors_that_do_not_fit_are_listed(folder):
     tensors[names[1]] = torch.zeros(7, 7)
     save_file(tensors, folder / WEIGHTS_FILE)
     refusal(folder, f"missing: {names[0]}", "unexpected: extra", f"wrong shape: {names[1]} ([7, 7] instead of")
+    edit(folder, architecture=TINY.model_dump() | {"channels": 16})
+    refusal(folder, "wrong shape", "and", "more")
     edit(folder, architecture=TINY.model_dump() | {"num_layers": 3})
-    refusal(folder, "missing", "and", "more")
+    refusal(folder, "num_layers is 3", "2 blocks", "missing")

@@ -15,6 +15,7 @@ LAYERS = [  # each may import itself and what stands above it here
     {"so3", "neighbors"},
     {"graph", "structures"},
     {"model"},
+    {"weights"},
     {"checkpoint"},
     {"inference"},
     {"calculator"},

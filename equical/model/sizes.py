@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-__all__ = ["Cutoff", "Grid", "Layers", "Radials", "Rows", "Width"]
+__all__ = ["Average", "Cutoff", "Grid", "Heads", "Layers", "Radials", "TableRows", "Width"]
 
 Layers = Annotated[int, Field(ge=1, le=200)]
 """Layers on top of each other."""
@@ -15,14 +15,20 @@ Layers = Annotated[int, Field(ge=1, le=200)]
 Width = Annotated[int, Field(ge=1, le=10_000)]
 """Channels beside each other."""
 
-Rows = Annotated[int, Field(ge=1, le=200)]
+TableRows = Annotated[int, Field(ge=1, le=200)]
 """Rows of the element tables."""
+
+Heads = Annotated[int, Field(ge=1, le=100)]
+"""Heads of an attention."""
 
 Radials = Annotated[int, Field(ge=2, le=10_000)]
 """Functions of the distance."""
 
-Cutoff = Annotated[float, Field(gt=0, le=100)]
+Cutoff = Annotated[float, Field(ge=0.1, le=30)]
 """Å."""
 
-Grid = tuple[Annotated[int, Field(ge=1, le=500)], Annotated[int, Field(ge=1, le=500)]]
+Grid = tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]]
 """Polar and azimuthal points."""
+
+Average = Annotated[float, Field(ge=1e-3, le=1e6)]
+"""Typical number of neighbours, or of atoms."""

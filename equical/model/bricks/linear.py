@@ -110,4 +110,5 @@ class SO2Linear(nn.Module):
         """Real over imaginary part of the matrix for +m and −m."""
         rows = 2 * (self.lmax + 1 - m) * self.signals * self.outputs
         columns = (self.lmax + 1 - m) * self.inputs
-        return nn.Parameter(torch.empty(rows, columns).uniform_(-1, 1) / sqrt(2 * columns))
+        bound = 1 / sqrt(2 * columns)
+        return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))

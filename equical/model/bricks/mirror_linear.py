@@ -32,7 +32,8 @@ class O2Linear(SO2Linear):
 
     def _pair_weight(self, m: int) -> nn.Parameter:
         rows, columns = (self.lmax + 1 - m) * self.signals * self.outputs, (self.lmax + 1 - m) * self.inputs
-        return nn.Parameter(torch.empty(rows, columns).uniform_(-1, 1) / sqrt(columns))
+        bound = 1 / sqrt(columns)
+        return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))
 
 
 def both_orders(pair: Tensor) -> Tensor:

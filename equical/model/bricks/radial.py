@@ -23,7 +23,8 @@ class GaussianBasis(nn.Module):
     def __init__(self, cutoff: float, num_radial: int):
         super().__init__()
         self.width = 2 * cutoff / (num_radial - 1)
-        centers = torch.arange(num_radial, dtype=torch.float64) * (cutoff / (num_radial - 1))
+        spacing = cutoff / (num_radial - 1)
+        centers = torch.tensor([k * spacing for k in range(num_radial)], dtype=torch.float64)
         self.register_buffer("centers", centers, persistent=False)
 
     def forward(self, distances: Tensor) -> Tensor:

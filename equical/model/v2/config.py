@@ -2,9 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from equical.model.sizes import Cutoff, Grid, Layers, Radials, Rows, Width
+from equical.model.sizes import Average, Cutoff, Grid, Heads, Layers, Radials, TableRows, Width
 
 __all__ = ["EquiformerV2Config"]
 
@@ -21,13 +21,13 @@ class EquiformerV2Config(BaseModel):
     cutoff: Cutoff = Field(12.0, description="neighbours within this distance may interact (Å)")
     max_neighbors: PositiveInt = Field(20, description="of them, only the nearest ones of an atom do")
     strict_neighbors: bool = Field(True, description="cut at exactly max_neighbors, or keep those as near as the last")
-    max_elements: Rows = Field(90, description="rows of the element tables: the largest atomic number plus one")
+    max_elements: TableRows = Field(90, description="rows of the element tables: the largest atomic number plus one")
     num_layers: Layers = Field(8, description="transformer blocks")
     channels: Width = Field(128, description="channels of each coefficient on atoms")
     lmax: int = Field(4, ge=1, le=8, description="highest degree of the features")
     mmax: int = Field(2, ge=1, le=8, description="highest order kept on edges")
     attention_hidden: Width = Field(64, description="channels inside the attention, between its two convolutions")
-    num_heads: Width = Field(8, description="attention heads")
+    num_heads: Heads = Field(8, description="attention heads")
     alpha_channels: Width = Field(64, description="channels of one head that the attention weight is made from")
     value_channels: Width = Field(16, description="channels of one head that are summed")
     ffn_hidden: Width = Field(128, description="channels inside the feed-forward and the energy head")
@@ -35,8 +35,8 @@ class EquiformerV2Config(BaseModel):
     num_radial: Radials = Field(600, description="Gaussians between zero and the cutoff")
     edge_grid: Grid = Field((18, 18), description="(polar, azimuthal) points of the activation on edges")
     node_grid: Grid = Field((18, 18), description="(polar, azimuthal) points of the feed-forward on atoms")
-    avg_degree: PositiveFloat = Field(23.395238876342773, description="scales the embedding of edges")
-    avg_num_nodes: PositiveFloat = Field(77.81317, description="the sum over atoms is divided by this")
+    avg_degree: Average = Field(23.395238876342773, description="scales the embedding of edges")
+    avg_num_nodes: Average = Field(77.81317, description="the sum over atoms is divided by this")
     stress: Literal["none", "receiver", "both"] = Field(
         "none", description="no stress head, or one that reads the receiver of an edge, or sender and receiver"
     )

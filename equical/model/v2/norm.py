@@ -19,10 +19,10 @@ class SeparableLayerNorm(nn.Module):
         self.eps = eps
         self.scalar_norm = nn.LayerNorm(channels, eps)
         self.weight = nn.Parameter(torch.ones(lmax, channels))
-        degrees = torch.tensor(degree_of(lmax)[1:])
-        self.register_buffer("degrees", degrees - 1, persistent=False)
-        balance = 1 / ((2 * degrees.double() + 1) * lmax * channels)
-        self.register_buffer("balance", balance[:, None], persistent=False)
+        degrees = degree_of(lmax)[1:]
+        self.register_buffer("degrees", torch.tensor([degree - 1 for degree in degrees]), persistent=False)
+        balance = [[1 / ((2 * degree + 1) * lmax * channels)] for degree in degrees]
+        self.register_buffer("balance", torch.tensor(balance, dtype=torch.float64), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, (lmax + 1)², channels]``, same shape out."""

@@ -52,8 +52,9 @@ class GraphAttention(nn.Module):
         self.alpha_norm = nn.LayerNorm(config.alpha_channels)
         self.alpha_dot = nn.Parameter(torch.empty(config.num_heads, config.alpha_channels))
         nn.init.uniform_(self.alpha_dot, -1 / sqrt(config.alpha_channels), 1 / sqrt(config.alpha_channels))
-        spread = torch.eye(config.num_heads, dtype=torch.float64).repeat_interleave(config.value_channels, dim=1)
-        self.register_buffer("spread", spread, persistent=False)
+        spread = torch.zeros(config.num_heads, config.num_heads, config.value_channels, dtype=torch.float64)
+        spread.diagonal().fill_(1.0)
+        self.register_buffer("spread", spread.flatten(1), persistent=False)
         self.projection = SO3Linear(lmax, config.num_heads * config.value_channels, outputs)
 
     def forward(self, x: Tensor, edges: Edges) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from equical.model.sizes import Cutoff, Grid, Layers, Radials, Rows, Width
+from equical.model.sizes import Average, Cutoff, Grid, Heads, Layers, Radials, TableRows, Width
 
 __all__ = ["ModelConfig", "cap_bites"]
 
@@ -27,13 +27,13 @@ class ModelConfig(BaseModel):
         None, description="only the nearest ones of an atom interact, as in published models; none: all of them"
     )
     strict_neighbors: bool = Field(True, description="cut at exactly max_neighbors, or keep those as near as the last")
-    max_elements: Rows = Field(100, description="rows of the element tables: the largest atomic number plus one")
+    max_elements: TableRows = Field(100, description="rows of the element tables: the largest atomic number plus one")
     num_layers: Layers = Field(2, description="transformer blocks")
     channels: Width = Field(32, description="channels of each coefficient on atoms")
     lmax: int = Field(2, ge=1, le=8, description="highest degree of the features")
     mmax: int = Field(2, ge=1, le=8, description="highest order kept on edges")
     attention_hidden: Width = Field(16, description="channels inside the attention, between its two convolutions")
-    num_heads: Width = Field(4, description="attention heads")
+    num_heads: Heads = Field(4, description="attention heads")
     alpha_channels: Width = Field(16, description="channels of one head that the attention weight is made from")
     value_channels: Width = Field(8, description="channels of one head that are summed")
     ffn_hidden: Width = Field(64, description="channels inside the feed-forward and the heads")
@@ -54,9 +54,9 @@ class ModelConfig(BaseModel):
     edge_grid: Grid | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
     node_grid: Grid | None = Field(None, description="(polar, azimuthal) points; none: smallest exact grid")
     envelope: bool = Field(True, description="smooth cutoff in the softmax and on messages")
-    attention_eps: PositiveFloat = Field(1e-16, description="added to the denominator of the softmax")
-    avg_degree: PositiveFloat = Field(40.0, description="typical number of neighbours; scales the embedding of edges")
-    avg_num_nodes: PositiveFloat = Field(1.0, description="the sum over atoms is divided by this")
+    attention_eps: PositiveFloat = Field(1e-16, le=1.0, description="added to the denominator of the softmax")
+    avg_degree: Average = Field(40.0, description="typical number of neighbours; scales the embedding of edges")
+    avg_num_nodes: Average = Field(1.0, description="the sum over atoms is divided by this")
     forces: Literal["gradient", "direct"] = Field(
         "gradient", description="forces and stress as derivatives of the energy, or from heads of their own"
     )

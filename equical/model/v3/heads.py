@@ -51,7 +51,8 @@ class StressHead(nn.Module):
         self.gate_linear = nn.Linear(config.channels, config.lmax * config.ffn_hidden)
         self.so3_linear_1 = SO3Linear(config.lmax, config.channels, config.ffn_hidden)
         self.so3_linear_2 = SO3Linear(config.lmax, config.ffn_hidden, 1)
-        self.register_buffer("degrees", torch.tensor(degree_of(config.lmax)[1:]) - 1, persistent=False)
+        higher = [degree - 1 for degree in degree_of(config.lmax)[1:]]
+        self.register_buffer("degrees", torch.tensor(higher), persistent=False)
         self.register_buffer("basis", symmetric_tensor_basis().clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

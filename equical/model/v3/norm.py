@@ -21,10 +21,9 @@ class MergedLayerNorm(nn.Module):
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(lmax + 1, channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        degrees = torch.tensor(degree_of(lmax))
-        self.register_buffer("degrees", degrees, persistent=False)
-        balance = 1 / ((2 * degrees.double() + 1) * (lmax + 1) * channels)
-        self.register_buffer("balance", balance[:, None], persistent=False)
+        self.register_buffer("degrees", torch.tensor(degree_of(lmax)), persistent=False)
+        balance = [[1 / ((2 * degree + 1) * (lmax + 1) * channels)] for degree in degree_of(lmax)]
+        self.register_buffer("balance", torch.tensor(balance, dtype=torch.float64), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, (lmax + 1)², channels]``, same shape out."""
