@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from equical.workflows.elastic import ElasticResult, elastic
     from equical.workflows.eos import EosResult, eos
     from equical.workflows.md import MDResult, md
+    from equical.workflows.neb import NebResult, neb
     from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.relax import RelaxResult, relax, relax_many
     from equical.workflows.vib import VibResult, vib
@@ -41,6 +42,7 @@ _HOME = {
     "EquiCalc": "equical.calculator",
     "EvaluationResult": "equical.training.result",
     "MDResult": "equical.workflows.md",
+    "NebResult": "equical.workflows.neb",
     "PhononResult": "equical.workflows.phonon",
     "RelaxResult": "equical.workflows.relax",
     "TrainResult": "equical.training.result",
@@ -56,6 +58,7 @@ _HOME = {
     "finetune": "equical.training.finetune",
     "load_checkpoint": "equical.checkpoint",
     "md": "equical.workflows.md",
+    "neb": "equical.workflows.neb",
     "phonon": "equical.workflows.phonon",
     "read_structure": "equical.structures",
     "read_structures": "equical.structures",
@@ -78,6 +81,7 @@ __all__ = [
     "EvaluationResult",
     "InputError",
     "MDResult",
+    "NebResult",
     "PhononResult",
     "RelaxResult",
     "TrainResult",
@@ -94,6 +98,7 @@ __all__ = [
     "finetune",
     "load_checkpoint",
     "md",
+    "neb",
     "phonon",
     "read_structure",
     "read_structures",

@@ -25,6 +25,7 @@ MODULES = {
     "elastic": "equical.cli.elastic",
     "phonon": "equical.cli.phonon",
     "vib": "equical.cli.vib",
+    "neb": "equical.cli.neb",
     "adsorb": "equical.cli.adsorb",
     "train": "equical.cli.train",
     "finetune": "equical.cli.finetune",

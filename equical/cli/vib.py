@@ -136,8 +136,11 @@ def _print(result: VibResult) -> None:
     from equical.workflows.vib.modes import movers
 
     atoms = result.structure
-    what = f"{result.geometry}, {result.point_group}" if result.geometry else f"{len(result.indices)} atoms vibrate"
-    click.echo(f"{atoms.get_chemical_formula()}: {what}; {6 * len(result.indices)} displacements")
+    number = len(result.indices)
+    what = f"{number} atom{'s' if number > 1 else ''} displaced"
+    if result.geometry:
+        what = f"{result.geometry}, {result.point_group}"
+    click.echo(f"{atoms.get_chemical_formula()}: {what}; {6 * number} displacements")
     if result.num_reused:
         click.echo(f"{result.num_reused} calculations were found from an earlier run")
     if len(result.frequencies):

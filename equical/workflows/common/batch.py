@@ -30,17 +30,18 @@ def evaluate_all(calculator: BaseCalculator, structures: Sequence[Atoms], kind: 
     Args:
         calculator: any of ASE's; one with a method ``batch`` as :meth:`.EquiCalc.batch` gets all structures at once.
         structures: atoms.
-        kind: what they are, as an error shall say it, such as ``"image"``.
+        kind: what they are, as an error shall say it, such as ``"image"``; several are counted from 1.
 
     Raises:
         InputError: a structure could not be evaluated, or its energy or forces are not finite numbers.
     """
     results = []
-    for number, found in enumerate(_evaluations(calculator, structures)):
+    for number, found in enumerate(_evaluations(calculator, structures), start=1):
+        name = kind if len(structures) == 1 else f"{kind} {number}"
         if isinstance(found, str):
-            raise InputError(f"{kind} {number} could not be evaluated: {found}")
+            raise InputError(f"{name} could not be evaluated: {found}")
         if not (np.isfinite(found.energy) and np.isfinite(found.forces).all()):
-            raise InputError(f"the calculator returned an energy or forces that are not numbers for {kind} {number}")
+            raise InputError(f"the calculator returned an energy or forces that are not numbers for {name}")
         results.append(found)
     return results
 

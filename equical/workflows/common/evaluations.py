@@ -113,10 +113,11 @@ class Evaluations:
         if self._folder is not None:
             self._unwritten.append((self._folder / f"{name}.npz", self._fingerprint(atoms), result))
             if self._run.begun:
-                self._write()
+                self.write()
         return result
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write what was calculated before the run had begun; the next result would take it along."""
         for path, fingerprint, result in self._unwritten:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:

@@ -1,8 +1,8 @@
 """Vibrations of molecules and adsorbates from finite displacements.
 
-``structure`` says what moves and ``hessian`` displaces it, ``modes`` diagonalises, ``pointgroup`` and ``thermo`` turn
-frequencies into enthalpies and entropies; ``run`` does one after the other as ``settings`` say; ``files`` and ``plots``
-keep the ``result``.
+``structure`` says which atoms vibrate and ``hessian`` displaces them, ``modes`` diagonalises, ``pointgroup`` and
+``thermo`` turn frequencies into enthalpies and entropies; ``run`` does one after the other as ``settings`` say;
+``files`` and ``plots`` keep the ``result``.
 """
 
 from equical.workflows.vib.result import VibResult

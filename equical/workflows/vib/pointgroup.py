@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from equical.workflows.vib.structure import geometry_of
+from equical.workflows.common.molecule import geometry_of
 
 __all__ = ["point_group"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from ase import Atoms, units
 from numpy.typing import NDArray
 
+from equical.workflows.common.molecule import Geometry
 from equical.workflows.common.result import Result
 from equical.workflows.vib.hessian import Hessian
 from equical.workflows.vib.modes import ImaginaryMode, NormalModes
-from equical.workflows.vib.structure import Geometry
 from equical.workflows.vib.thermo import Thermochemistry
 
 __all__ = ["VibResult"]

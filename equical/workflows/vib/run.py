@@ -19,6 +19,7 @@ from equical.workflows.common.crystal import largest_force, require_total_energy
 from equical.workflows.common.evaluations import Arrays, Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
+from equical.workflows.common.molecule import as_molecule, geometry_of, rigid_motions
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
@@ -29,7 +30,7 @@ from equical.workflows.vib.modes import ImaginaryMode, NormalModes, find_modes, 
 from equical.workflows.vib.pointgroup import point_group
 from equical.workflows.vib.result import VibResult
 from equical.workflows.vib.settings import Statistics, VibSettings
-from equical.workflows.vib.structure import as_molecule, geometry_of, rigid_motions, vibrating_atoms
+from equical.workflows.vib.structure import vibrating_atoms
 from equical.workflows.vib.thermo import Thermochemistry, of_harmonic_modes, of_ideal_gas
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def vib(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         if relax_first:
             relaxed = store.get("relaxed", structure, lambda start: _relaxed(start, calc))
             structure.positions = relaxed["positions"]
-        at_rest = store.get("at-rest", structure, lambda image: evaluate_all(calc, [image], "structure")[0]._asdict())
+        at_rest = store.get("at-rest", structure, lambda a: evaluate_all(calc, [a], "the structure")[0]._asdict())
         max_force = largest_force(at_rest["forces"][moved])
         _check_relaxed(max_force, settings)
         folder.begin("vib", settings, calc, atoms)
@@ -270,9 +271,10 @@ def _judge(hessian: Hessian, modes: NormalModes, imaginary: list[ImaginaryMode],
     if imaginary:
         named = "; ".join(f"mode {mode.number} at {mode.frequency:.1f} cm⁻¹ ({mode.moves})" for mode in imaginary[:3])
         more = f"; and {len(imaginary) - 3} more" if len(imaginary) > 3 else ""
-        what = "a transition state, if this is meant to be one" if len(imaginary) == 1 else "not a minimum"
-        plural = "s" if len(imaginary) > 1 else ""
-        warn(f"{len(imaginary)} imaginary mode{plural}: {named}{more}; {what}. Thermochemistry leaves them out")
+        if len(imaginary) == 1:
+            warn(f"1 imaginary mode: {named}: a transition state, or no minimum; thermochemistry leaves it out")
+        else:
+            warn(f"{len(imaginary)} imaginary modes: {named}{more}: not a minimum; thermochemistry leaves them out")
     soft = int((modes.real < SOFT).sum())
     if soft and thermo.low_frequency_cutoff == 0:
         warn(

@@ -10,7 +10,7 @@ from ase import Atoms, units
 from ase.thermochemistry import IdealGasThermo, QuasiHarmonicThermo
 from numpy.typing import NDArray
 
-from equical.workflows.vib.structure import geometry_of
+from equical.workflows.common.molecule import geometry_of
 
 __all__ = ["Thermochemistry", "of_harmonic_modes", "of_ideal_gas"]
 

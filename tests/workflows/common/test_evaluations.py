@@ -128,3 +128,31 @@ def test_what_is_calculated_before_the_run_begins_is_written_when_it_has(copper,
         Evaluations(run, "points", EMT()).get("first", copper, Work())
         raise InputError("no")
     assert not (tmp_path / "refused").exists()
+
+
+def test_what_was_calculated_before_the_run_had_begun_can_be_written_at_once(copper, tmp_path):
+    with RunFolder(tmp_path, ["*.npz"]) as run:
+        store = Evaluations(run, "points", EMT())
+        store.get("0001", copper, Work())
+        assert not (tmp_path / "points").exists()
+        run.begin("work", Settings(), EMT(), None)
+        store.write()
+        assert (tmp_path / "points" / "0001.npz").exists()
+
+
+def test_many_are_calculated_several_at_a_time_and_only_those_that_are_missing(copper, tmp_path, monkeypatch):
+    monkeypatch.setattr("equical.workflows.common.evaluations.AT_ONCE", 3)
+    named = {f"{i}": copper * (1, 1, i) for i in (1, 2, 3, 4, 5, 6)}
+    sizes = []
+
+    def work(images):
+        sizes.append([len(image) // 4 for image in images])
+        return [{"number": len(image)} for image in images]
+
+    with opened(tmp_path) as store:
+        store.get("4", named["4"], lambda atoms: {"number": len(atoms)})
+        assert next(store.get_all({"2": named["2"]}, work))["number"] == 8
+    with opened(tmp_path, resume=True) as store:
+        found = [int(one["number"]) for one in store.get_all(named, work)]
+    assert found == [4, 8, 12, 16, 20, 24]
+    assert sizes == [[2], [1, 3, 5], [6]] and store.reused == 2
