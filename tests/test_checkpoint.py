@@ -279,8 +279,10 @@ def test_every_shipped_model_loads(name):
 def test_missing_files_are_named(folder, tmp_path):
     refusal(tmp_path / "nowhere", "no model", "nowhere", "shipped model")
     refusal(folder / WEIGHTS_FILE, "is a file")
+    weights = (folder / WEIGHTS_FILE).read_bytes()
     (folder / WEIGHTS_FILE).unlink()
     refusal(folder, "Cannot read", WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).write_bytes(weights)
     (folder / CONFIG_FILE).unlink()
     assert refusal(folder, CONFIG_FILE).startswith("Cannot read")  # one sentence, not a sentence in a sentence
     (folder / CONFIG_FILE).mkdir()
