@@ -49,6 +49,26 @@ REPEAT = (
     """python -c "from ase.io import read; (read('copper/relaxed.extxyz') * (3, 3, 3)).write('copper-108.extxyz')\""""
 )
 
+VACANCY = """python -c "
+from ase.io import read
+crystal = read('copper/relaxed.extxyz') * (2, 2, 2)
+for name, missing in {'initial': 0, 'final': 1}.items():
+    atoms = crystal.copy()
+    del atoms[missing]
+    atoms.write(f'{name}.extxyz')
+\""""
+
+HYDROXYL = """python -c "
+from ase import Atoms
+from ase.build import add_adsorbate, fcc111
+from ase.constraints import FixAtoms
+slab = fcc111('Pt', (2, 2, 4), a=3.99, vacuum=8)
+slab.set_constraint(FixAtoms(range(8)))
+add_adsorbate(slab, Atoms('OH', [[0, 0, 0], [0.8, 0, 0.6]]), 1.4, 'bridge')
+slab.info.clear()
+slab.write('oh-pt111.extxyz')
+\""""
+
 COPPER_NICKEL = """python -c "
 from ase.io import write
 from examples.train_small import labelled_crystals
@@ -89,6 +109,27 @@ def cases() -> list[Case]:
             {"phonon/bands_dos.png": "phonon-bands.png", "phonon/thermal.png": "phonon-thermal.png"},
             ("silicon",),
         ),
+        Case(
+            "vib",
+            [
+                HYDROXYL,
+                "equical relax oh-pt111.extxyz --model catalysis-rpbe --fmax 0.005 --output oh-relaxed",
+                "equical vib oh-relaxed/relaxed.extxyz --model catalysis-rpbe --indices -2: --output oh-vib",
+            ],
+            {"oh-vib/spectrum.png": "vib.png"},
+        ),
+        Case(
+            "neb",
+            [VACANCY, "equical neb initial.extxyz final.extxyz --relax-ends --fmax 0.01 --dtype float64 --output hop"],
+            {"hop/neb.png": "neb.png"},
+            ("copper",),
+        ),
+        Case(
+            "saddle",
+            ["equical vib hop/saddle.extxyz --indices 0 --dtype float64 --output hop-saddle"],
+            needs=("copper", "neb"),
+        ),
+        Case("barriers", ["python examples/recipes/benchmarks/barriers.py"]),
         Case(
             "refusal",
             ["equical phonon examples/structures/si-distorted.vasp"],

@@ -16,9 +16,11 @@ SMALL = {  # arguments of each example's main(), beside the model, that make it 
     "eos": {"num_points": 5},
     "finetune": {"runs": 6, "epochs": 1},
     "md": {"steps": 4, "size": 1},
+    "neb": {"images": 1, "steps": 1, "relax_ends": False},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
     "relax": {"steps": 2},
     "single_point": {},
+    "vib": {"size": 1, "steps": 1, "force": True},
 }
 
 
