@@ -1,6 +1,6 @@
 """Barriers of equical beside those of ASE's own nudged elastic band, with EMT: the same ends, images and springs.
 
-    python examples/recipes/benchmarks/barriers.py
+python examples/recipes/benchmarks/barriers.py
 """
 
 from ase import Atoms
