@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from equical.errors import InputError
+from equical.version import __version__
 
 if TYPE_CHECKING:
     from equical.calculator import EquiCalc
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.relax import RelaxResult, relax, relax_many
     from equical.workflows.vib import VibResult, vib
-
-__version__ = "0.1.0"
 
 _HOME = {
     "AdsorptionResult": "equical.workflows.adsorption",

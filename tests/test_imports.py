@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,56 +11,80 @@ import pytest
 import equical
 
 PACKAGE = Path(equical.__file__).parent
-LAYERS = [  # each may import itself and what stands above it here
-    {"errors", "files", "prediction"},
-    {"so3", "neighbors"},
-    {"graph", "structures"},
-    {"model"},
-    {"weights"},
-    {"checkpoint"},
-    {"inference"},
-    {"calculator"},
-    {"testing"},
-    {"workflows"},
-    {"conversion", "training"},
-    {"cli"},
-]
-RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+LAYERS = {  # in each package, parts may import themselves and what stands above them here, but not beside them
+    "equical": [
+        {"errors", "files", "prediction", "version"},
+        {"so3", "neighbors"},
+        {"graph", "structures"},
+        {"model"},
+        {"weights"},
+        {"checkpoint"},
+        {"inference"},
+        {"calculator"},
+        {"testing"},
+        {"workflows"},
+        {"conversion", "training"},
+        {"cli"},
+        {"__init__", "__main__"},
+    ],
+    "equical.model": [
+        {"kernels", "output", "scales", "sizes"},
+        {"bricks"},
+        {"v2", "v3"},
+        {"generations"},
+        {"potential"},
+        {"frozen"},
+        {"__init__"},
+    ],
+}
 
 
-def imported_modules(path: Path) -> set[str]:
-    """Modules that a file imports anywhere, within functions too."""
+def module_name(path: Path) -> str:
+    """``equical.model`` for ``equical/model/__init__.py``."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of equical that a file imports anywhere: at its top, within functions, and for types only."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found |= {node.module or ""}
-            if node.module == "equical":
-                found |= {f"equical.{alias.name}" for alias in node.names}
-    return found
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in FILES else node.module for name in names}
+    return found & FILES.keys()
 
 
-def imported(path: Path) -> set[str]:
-    """Parts of equical that a file imports."""
-    names = {name.split(".")[1] for name in imported_modules(path) if name.startswith("equical.")}
-    return names - {"__version__", "InputError"}
+def part(module: str, package: str) -> str:
+    """Which part of a package a module belongs to; the package's own file is ``__init__``."""
+    return module.removeprefix(package).split(".")[1] if module != package else "__init__"
 
 
-def part(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+@pytest.mark.parametrize("module", FILES)
+def test_imports_point_one_way(module):
+    for package, layers in LAYERS.items():
+        if not f"{module}.".startswith(f"{package}."):
+            continue
+        rank = {name: number for number, layer in enumerate(layers) for name in layer}
+        own = part(module, package)
+        assert own in rank, f"give {own} a place among the layers of {package}"
+        others = {part(name, package) for name in imported(FILES[module]) if f"{name}.".startswith(f"{package}.")}
+        assert {name for name in others - {own} if rank[name] >= rank[own]} == set()
 
 
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or not path.name.startswith("__")]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path):
-    own = part(path)
-    assert own in RANK, f"give {own} a place in LAYERS"
-    others = {name for name in imported(path) if name != own}
-    assert {name for name in others if RANK[name] >= RANK[own]} == set()
+def test_no_file_imports_itself_by_way_of_others():
+    """Types count as well: what needs a type of what needs it is one thing, and belongs together."""
+    graph = {module: imported(path) - {module} for module, path in FILES.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" ← ".join(error.args[1]))
 
 
 @pytest.mark.parametrize(
@@ -96,37 +121,3 @@ def test_importing_the_calculator_is_light_and_changes_no_global_state():
         "assert not {'matplotlib', 'phonopy', 'spglib'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def module_of(name: str) -> Path | None:
-    """The file of a module or package of equical by its full name; None if it is neither."""
-    place = PACKAGE.parent.joinpath(*name.split("."))
-    candidates = (place.with_suffix(".py"), place / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def imported_files(path: Path) -> set[Path]:
-    """Files that a file imports from anywhere in it: at the top, within functions, and for types alone."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {module_of(alias.name) for alias in node.names if alias.name.startswith("equical")}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("equical"):
-            for alias in node.names:  # a module of the package, or a name in it
-                found.add(module_of(f"{node.module}.{alias.name}") or module_of(node.module))
-    return {file for file in found if file is not None} - {path, PACKAGE / "__init__.py"}
-
-
-def test_no_files_import_each_other_in_a_circle():
-    graph = {path: imported_files(path) for path in FILES}
-    done: set[Path] = set()
-
-    def visit(path: Path, way: tuple[Path, ...]) -> None:
-        assert path not in way, " → ".join(str(file.relative_to(PACKAGE)) for file in (*way[way.index(path) :], path))
-        if path not in done:
-            for other in sorted(graph.get(path, ())):
-                visit(other, (*way, path))
-            done.add(path)
-
-    for path in FILES:
-        visit(path, ())

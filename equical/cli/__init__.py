@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from equical import InputError, __version__
+from equical.errors import InputError
+from equical.version import __version__
 
 __all__ = ["main"]
 

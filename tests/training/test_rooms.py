@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import equical.training
-from tests.test_imports import imported_modules
+from tests.test_imports import imported
 
 ROOMS = ["config", "data", "report", "loop", "start"]
 HERE = Path(equical.training.__file__).parent
@@ -15,5 +15,5 @@ HERE = Path(equical.training.__file__).parent
 def test_rooms_import_those_above_them(room):
     allowed = ROOMS[: ROOMS.index(room) + 1]
     for path in sorted((HERE / room).glob("*.py")):
-        inside = [name.split(".")[2] for name in imported_modules(path) if name.startswith("equical.training.")]
+        inside = [name.split(".")[2] for name in imported(path) if name.startswith("equical.training.")]
         assert set(inside) <= set(allowed), path.name

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from equical.version import __version__
+
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
@@ -42,8 +44,6 @@ def provenance(calculator: BaseCalculator) -> dict[str, Any]:
     checkpoint = getattr(calculator, "checkpoint", None)
     if checkpoint is not None:
         model |= {"name": checkpoint.name, "sha256": checkpoint.sha256}
-    from equical import __version__
-
     versions = {"equical": __version__} | {name: version(name) for name in ("torch", "ase", "numpy")}
     return {
         "model": model,
