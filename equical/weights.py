@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -76,23 +77,30 @@ DRAWING = ("normal_", "uniform_", "kaiming_uniform_")
 """Methods of tensors, and the functions of ``torch.nn.init`` around them."""
 
 
-def read_whole(path: Path, most: int) -> bytes:
-    """The content of an ordinary file of at most so many bytes.
-
-    Raises:
-        InputError: there is no such file, or it is something else (a folder, a device, a pipe that would be waited
-            for), or too large.
-    """
+@contextmanager
+def _opened(path: Path, most: int) -> Iterator[BinaryIO]:
+    """An ordinary file of at most so many bytes, open for reading; a pipe is not waited for."""
     try:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"Cannot read {path}: it is no ordinary file.")
             if status.st_size > most:
                 raise InputError(f"{path} is too large: {status.st_size} bytes, where at most {most} make sense.")
-            return file.read(most)
+            yield file
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+
+
+def read_whole(path: Path, most: int) -> bytes:
+    """The content of an ordinary file of at most so many bytes.
+
+    Raises:
+        InputError: there is no such file, or it is something else (a folder, a device, a pipe), or too large.
+    """
+    with _opened(path, most) as file:
+        return file.read(most)
 
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
@@ -101,16 +109,8 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
     Raises:
         InputError: there is no such file, or it is damaged.
     """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"Cannot read {path}: it is no ordinary file.")
-        size = path.stat().st_size
-        if size > MOST_WEIGHTS:
-            raise InputError(f"{path} is too large: {size} bytes, where at most {MOST_WEIGHTS} make sense.")
-        with open(path, "rb") as file:
-            header = int.from_bytes(file.read(8), "little")
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+    with _opened(path, MOST_WEIGHTS) as file:
+        size, header = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
     if header > min(size, MOST_HEADER):
         raise InputError(f"{path} is damaged or no safetensors file: its header cannot have {header} bytes.")
     try:

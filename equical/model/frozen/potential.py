@@ -27,8 +27,8 @@ Convolutions = type[Matrix]
 class FrozenPotential(Potential):
     """Twin of a :class:`.Potential`, for derivatives in the positions alone.
 
-    It reads the weights where the plain one has them; what is made of them once is that of the time it was frozen. So
-    it stays neither valid when weights change, nor when they move: freeze again then.
+    It reads the weights where the plain one has them, and what is made of them once is made when it is frozen. So it is
+    good until a weight is written to or moved: freeze again then.
 
     Args:
         plain: the force field, which is left as it is.
