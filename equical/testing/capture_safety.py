@@ -36,7 +36,7 @@ ELEMENTWISE = """
     div.Tensor eq.Scalar eq.Tensor exp.default ge.Scalar gt.Scalar hypot.default le.Scalar le.Tensor lt.Scalar
     lt.Tensor mul.Scalar mul.Tensor mul.out mul_.Tensor neg.default pow.Tensor_Scalar pow.Tensor_Tensor
     reciprocal.default rsqrt.default rsub.Scalar sigmoid.default sigmoid_backward.default silu.default silu_.default
-    silu_backward.default sqrt.default sub.Tensor where.self
+    silu_backward.default sqrt.default sub.Tensor sub_.Tensor where.self
 """
 PRODUCTS_AND_SUMS = """
     addmm.default amax.default amin.default bmm.default cumsum.default linalg_cross.default mean.dim mm.default
@@ -44,7 +44,8 @@ PRODUCTS_AND_SUMS = """
 """
 MOVES = """
     cat.default constant_pad_nd.default diag_embed.default diagonal.default embedding.default index.Tensor
-    index_select.default scatter_.src scatter_add_.default scatter_reduce_.two select_backward.default stack.default
+    index_select.default scatter_.src scatter_add_.default scatter_reduce_.two select_backward.default
+    slice_backward.default stack.default
 """
 ALLOWED = frozenset(
     f"aten.{name}" for name in " ".join((VIEWS, NEW_TENSORS, ELEMENTWISE, PRODUCTS_AND_SUMS, MOVES)).split()
