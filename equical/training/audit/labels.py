@@ -11,7 +11,7 @@ import numpy as np
 
 from equical.training.audit.finding import Finding
 from equical.training.audit.steps import Steps, find_steps
-from equical.training.audit.work import ENOUGH, work_fit
+from equical.training.audit.work import work_fit
 from equical.training.config import DataConfig
 from equical.training.data.dataset import Frame, find_label
 
@@ -93,8 +93,6 @@ def _apart(difference: np.ndarray, frames: Sequence[Frame]) -> np.ndarray:
 
 def _left(steps: Steps, energy: np.ndarray) -> float | None:
     """Share of the changes of an energy that the work does not explain; None if that says nothing."""
-    if len(steps) < ENOUGH:
-        return None
     fit = work_fit(replace(steps, change=energy[steps.end] - energy[steps.start]))
     return None if fit is None else fit.left
 

@@ -112,7 +112,7 @@ def compare_with_model(predictions: Predictions) -> list[Finding]:
         witness = Witness("the model's stress", (0.7, 1.4), ANY, tolerance=0.25, mistakes=RIGHT, exact=False)
         readings = stress_readings(labels, predictions.volume)
         fits = {name: fit_slopes([stress.ravel()], predicted.ravel()) for name, stress in readings.items()}
-        findings += judge_stress(fits, 0, witness)[0]
+        findings += judge_stress(fits, witness)[0]
     return findings + _judge_energies(predictions)
 
 

@@ -67,6 +67,16 @@ class Steps:
         """``[S]`` whether the cell changes."""
         return np.abs(self.strain).max(axis=(1, 2), initial=0.0) > STRAINED
 
+    def independent(self, chosen: NDArray[np.bool_]) -> int:
+        """How many of some steps there are of which none follows from others, as a → c from a → b and b → c."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        frames, ends = np.unique([self.start[chosen], self.end[chosen]], return_inverse=True)
+        ends = ends.reshape(2, -1)
+        links = coo_array((np.ones(ends.shape[1]), tuple(ends)), shape=(len(frames), len(frames)))
+        return len(frames) - int(connected_components(links, directed=False)[0]) if len(frames) else 0
+
 
 def find_steps(frames: Sequence[Frame]) -> Steps:
     """Steps between frames of the same atoms that stand close together in a trajectory."""

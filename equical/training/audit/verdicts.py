@@ -123,36 +123,35 @@ def stress_readings(label: Floats, volume: Floats) -> dict[str, Floats]:
     return {"stress": label, "virial": as_virial(label, volume)} | others
 
 
-def judge_stress(fits: dict[str, Fit], k: int, witness: Witness) -> tuple[list[Finding], bool]:
+def judge_stress(fits: dict[str, Fit], witness: Witness) -> tuple[list[Finding], bool]:
     """What is wrong with stresses, and whether that can be said at all.
 
     Args:
-        fits: for each of :func:`stress_readings`; slope ``k`` is the factor that it needs.
-        k: which slope that is.
+        fits: for each of :func:`stress_readings`; the first slope is the factor that it needs.
         witness: for whom.
     """
     usual, virial = fits["stress"], fits["virial"]
     order = min(ORDERS, key=lambda name: fits[name].left)
     if min(usual.left, virial.left, fits[order].left) > EXPLAINED:
         return [], False
-    if fits[order].is_certain(k) and all(fits[order].is_better_than(other) for other in (usual, virial)):
+    if fits[order].is_certain(0) and all(fits[order].is_better_than(other) for other in (usual, virial)):
         message = f"the components of the stress stand in another order, {order}, by {witness.name}"
         finding = Finding("error", "stress order", message, "ASE's order is xx yy zz yz xz xy")
-        return [finding, *_judge_factor(fits[order], k, witness)], True
-    is_right = usual.is_certain(k) and _within(float(usual.slopes[k]), witness.right)
+        return [finding, *_judge_factor(fits[order], witness)], True
+    is_right = usual.is_certain(0) and _within(float(usual.slopes[0]), witness.right)
     if virial.is_better_than(usual) or (not is_right and virial.left < 1.02 * usual.left):
-        found = _judge_virial(virial, k, witness)
+        found = _judge_virial(virial, witness)
         if found:
             return found, True
-    if not usual.is_certain(k):
+    if not usual.is_certain(0):
         return [], False
-    return _judge_factor(usual, k, witness), True
+    return _judge_factor(usual, witness), True
 
 
-def _judge_virial(fit: Fit, k: int, witness: Witness) -> list[Finding]:
+def _judge_virial(fit: Fit, witness: Witness) -> list[Finding]:
     for name, factor in VIRIAL_FACTORS.items():
         for sign in (1.0, -1.0):
-            if fit.is_certain(k) and fit.is_close(k, sign * factor, witness.tolerance):
+            if fit.is_certain(0) and fit.is_close(0, sign * factor, witness.tolerance):
                 turned = "−" if sign > 0 else ""
                 times = " × 160.22" if "160.22" in name else ""
                 message = f"the stress is {name}, by {witness.name}"
@@ -161,18 +160,18 @@ def _judge_virial(fit: Fit, k: int, witness: Witness) -> list[Finding]:
     return []
 
 
-def _judge_factor(fit: Fit, k: int, witness: Witness) -> list[Finding]:
-    factor = float(fit.slopes[k])
+def _judge_factor(fit: Fit, witness: Witness) -> list[Finding]:
+    factor = float(fit.slopes[0])
     if _within(factor, witness.right):
         return []
     sign = float(np.sign(factor))
     check = "stress sign" if sign < 0 else "stress unit"
     for unit, needed in ENERGY_UNITS.items():
-        if fit.is_close(k, needed, witness.tolerance):
+        if fit.is_close(0, needed, witness.tolerance):
             message = f"stresses need a factor of {factor:.3g} by {witness.name}, as with energies in {unit}"
             return [Finding("error", check, message, CONVERT)]
     for unit, needed in STRESS_FACTORS.items():
-        if fit.is_close(k, sign * needed, witness.tolerance):
+        if fit.is_close(0, sign * needed, witness.tolerance):
             what = f"the wrong sign and are in {unit}" if sign < 0 else f"the unit {unit}"
             return [Finding("error", check, f"stresses have {what}, by {witness.name}", STRESS)]
     if sign < 0 and _within(-factor, witness.right):

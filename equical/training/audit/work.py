@@ -20,7 +20,7 @@ from equical.training.data.dataset import Frame
 __all__ = ["ENOUGH", "Verdict", "check_work", "work_fit"]
 
 ENOUGH = 8
-"""Steps needed for a verdict."""
+"""Steps needed for a verdict, none of which follows from the others."""
 
 
 @dataclass(frozen=True)
@@ -39,51 +39,68 @@ class Verdict:
 def check_work(frames: Sequence[Frame]) -> Verdict:
     """Energy differences along trajectories against the work of forces and stress."""
     steps = find_steps(frames)
-    fits = _fits(steps)
-    if not fits:
+    fit = work_fit(steps)
+    if fit is None:
         return Verdict([], False)
     right, plausible = (0.8, 1.25), (0.5, 2.0)  # real labels are noisy, and real paths not infinitely fine
     name = f"the work along {len(steps)} steps"
     witness = Witness(name, right, plausible, tolerance=0.1, mistakes=right, exact=True)
-    as_total = _fits(replace(steps, change=steps.change * steps.atoms))
-    findings = judge_forces(_best(fits), witness, _best(as_total))
-    if len(fits) == 1:
+    as_total = replace(steps, change=steps.change * steps.atoms)
+    findings = judge_forces(fit, witness, work_fit(as_total))
+    per_atom = bool(findings) and findings[0].check == "energy per atom"
+    fits = _on_cells(as_total if per_atom else steps)
+    if not fits:
         return Verdict(findings, False)
-    if findings and findings[0].check == "energy per atom":
-        fits = as_total
-    elif findings and fits["stress"].is_close(0, float(fits["stress"].slopes[1]), 0.1):
+    if findings and not per_atom and fits["stress"].is_close(0, float(fit.slopes[0]), 0.1):
         return Verdict(findings, True)  # forces and stress agree, and it is the energies that do not
-    wrong, judged = judge_stress(fits, 1, witness)
-    if wrong and not findings and judge_stress(as_total, 1, witness) == ([], True):
+    wrong, judged = judge_stress(fits, witness)
+    if wrong and not findings and judge_stress(_on_cells(as_total), witness) == ([], True):
         wrong = [per_atom_finding(witness)]  # perfect crystals, which have no forces to tell
     return Verdict(findings + wrong, judged)
 
 
 def work_fit(steps: Steps) -> Fit | None:
-    """How well the work of the labels, taken as they should be, explains the changes of energy; None for few steps."""
-    return _fits(steps).get("stress")
+    """Changes of energy by the work on atoms, and on the cell whatever the stress is; None for few steps.
 
-
-def _best(fits: dict[str, Fit]) -> Fit:
-    return min(fits.values(), key=lambda fit: fit.left)
-
-
-def _fits(steps: Steps) -> dict[str, Fit]:
-    """Changes of energy by the work on atoms and, for each reading of the stress, on the cell.
-
-    The mean of both ends is the better, the less they bend. Between two rattled frames it exaggerates the stress, as
-    atoms are harder the more they are displaced; this goes with strain times bending, which has a column of its own.
+    The first slope is that of the work on atoms.
     """
-    bending = np.abs(steps.bending)
-    weights = 1.0 / (bending + np.quantile(bending, 0.25) + 1e-9) if len(steps) else bending
     strained = steps.strained
-    if strained.sum() < ENOUGH:
-        if (~strained).sum() < ENOUGH:
-            return {}
-        return {"stress": fit_slopes([steps.work[~strained]], steps.change[~strained], weights[~strained])}
-    expansion = np.where(strained, np.trace(steps.strain, axis1=1, axis2=2), 0.0)
-    fits = {}
-    for name, stress in stress_readings(steps.stress, steps.volume).items():
-        on_cell = np.where(strained, steps.volume * (stress * steps.strain).sum(axis=(1, 2)), 0.0)
-        fits[name] = fit_slopes([steps.work, on_cell, expansion * steps.bending], steps.change, weights)
-    return fits
+    if steps.independent(strained) >= ENOUGH:
+        fits = [
+            fit_slopes([steps.work, *_cell_columns(steps, stress)], steps.change, _weights(steps))
+            for stress in stress_readings(steps.stress, steps.volume).values()
+        ]
+        return min(fits, key=lambda fit: fit.left)
+    if steps.independent(~strained) < ENOUGH:
+        return None
+    return fit_slopes([steps.work[~strained]], steps.change[~strained], _weights(steps)[~strained])
+
+
+def _on_cells(steps: Steps) -> dict[str, Fit]:
+    """What the work on atoms leaves of the changes of energy, by the work on strained cells for each reading."""
+    strained, fit = steps.strained, work_fit(steps)
+    if fit is None or steps.independent(strained) < ENOUGH:
+        return {}
+    left = (steps.change - fit.slopes[0] * steps.work)[strained]
+    weights = _weights(steps)[strained]
+    return {
+        name: fit_slopes([column[strained] for column in _cell_columns(steps, stress)], left, weights)
+        for name, stress in stress_readings(steps.stress, steps.volume).items()
+    }
+
+
+def _cell_columns(steps: Steps, stress: np.ndarray) -> list[np.ndarray]:
+    """Work on the cell, and what the mean of both ends exaggerates.
+
+    Between two rattled frames both ends have a larger stress than what is between, as atoms are harder the more they
+    are displaced; the difference goes with strain times bending.
+    """
+    on_cell = np.where(steps.strained, steps.volume * (stress * steps.strain).sum(axis=(1, 2)), 0.0)
+    expansion = np.where(steps.strained, np.trace(steps.strain, axis1=1, axis2=2), 0.0)
+    return [on_cell, expansion * steps.bending]
+
+
+def _weights(steps: Steps) -> np.ndarray:
+    """The mean of both ends is the better, the less they bend."""
+    bending = np.abs(steps.bending)
+    return 1.0 / (bending + np.quantile(bending, 0.25) + 1e-9)
