@@ -12,12 +12,10 @@ from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     FORMAT_HELP,
     SPECIES_HELP,
+    RunOptions,
     StructureFile,
-    calculator_options_with,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options_with,
 )
 from equical.errors import InputError
 
@@ -73,9 +71,7 @@ class AdsorbCommand(click.Command):
 @click.option("--reference", metavar="TEXT", help="What makes the adsorbate, such as '1/2 O2'.  [default: H2, H2O, …]")
 @click.option("--fmax", type=float, default=0.03, show_default=True, metavar="EV/Å", help="Largest force to accept.")
 @click.option("--steps", type=int, default=300, show_default=True, help="Most steps of a relaxation.")
-@resume_option
-@calculator_options_with("catalysis-rpbe")
-@output_options
+@run_options_with("catalysis-rpbe")
 def adsorb(
     adsorbate: str,
     slab: Path | None,
@@ -88,13 +84,7 @@ def adsorb(
     reference: str | None,
     fmax: float,
     steps: int,
-    resume: bool,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
     **cut: Any,
 ) -> None:
     """Adsorption energies of ADSORBATE on all sites of a surface.
@@ -118,26 +108,22 @@ def adsorb(
 
     species = look_up(adsorbate, binding_atom or None, tilt or None)
     surface, stem = _surface(slab, bulk, cut)
-    folder = output or Path(f"adsorb-{species.name}-{stem}")
-    with warnings_as_lines(quiet):
+    with warnings_as_lines(options.quiet):
         result = adsorption_energy(
             surface,
             species,
-            make_calculator(model, device, dtype),
+            options.calculator(),
             reference=reference,
             sites=site or None,
             azimuths=azimuth or AZIMUTHS,
             freeze=freeze,
             fmax=fmax,
             steps=steps,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
+            **options.into(f"adsorb-{species.name}-{stem}"),
         )
-    if not quiet:
+    if not options.quiet:
         click.echo(format_summary(result))
-        click.echo(f"results in {folder}")
+        click.echo(f"results in {result.output}")
     finish(result.converged)
 
 

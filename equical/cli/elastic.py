@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
     structure_argument,
 )
 
@@ -30,9 +27,7 @@ if TYPE_CHECKING:
 @click.option("--relax-first", is_flag=True, help="Relax cell and ions first, within the space group.")
 @click.option("--fmax", type=float, default=1e-3, show_default=True, help="eV/Å. Where relaxations stop.")
 @click.option("--force", is_flag=True, help="Go on although the structure is under stress.")
-@resume_option
-@calculator_options
-@output_options
+@run_options
 def elastic(
     structure: StructureFile,
     max_strain: float,
@@ -41,13 +36,7 @@ def elastic(
     relax_first: bool,
     fmax: float,
     force: bool,
-    resume: bool,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
 ) -> None:
     """Elastic constants C_IJ of a crystal, its moduli and its mechanical stability.
 
@@ -56,25 +45,21 @@ def elastic(
     """
     from equical.workflows.elastic import elastic as run
 
-    folder = output or Path(f"elastic-{structure.stem}")
-    with warnings_as_lines(quiet):
+    with warnings_as_lines(options.quiet):
         result = run(
             structure.read(),
-            make_calculator(model, device, dtype),
+            options.calculator(),
             max_strain=max_strain,
             num_strains=strains,
             clamped=clamped,
             relax_first=relax_first,
             fmax=fmax,
             force=force,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
+            **options.into(f"elastic-{structure.stem}"),
         )
-    if not quiet:
+    if not options.quiet:
         _print(result)
-        click.echo(f"results in {folder}")
+        click.echo(f"results in {result.output}")
     finish(result.converged)
 
 

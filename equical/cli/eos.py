@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
     structure_argument,
 )
 
@@ -36,9 +32,7 @@ FORMS = (
 @click.option("--relax-ions", is_flag=True, help="Relax the ions at each volume.")
 @click.option("--relax-shape", is_flag=True, help="Relax the ions and the shape of the cell at each volume.")
 @click.option("--fmax", type=float, default=1e-3, show_default=True, help="eV/Å. Where relaxations stop.")
-@resume_option
-@calculator_options
-@output_options
+@run_options
 def eos(
     structure: StructureFile,
     form: str,
@@ -47,13 +41,7 @@ def eos(
     relax_ions: bool,
     relax_shape: bool,
     fmax: float,
-    resume: bool,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
 ) -> None:
     """Equation of state of a crystal: equilibrium volume, energy and bulk modulus.
 
@@ -63,22 +51,18 @@ def eos(
     from equical.workflows.eos import eos as run
 
     atoms = structure.read()
-    folder = output or Path(f"eos-{structure.stem}")
-    with warnings_as_lines(quiet):
+    with warnings_as_lines(options.quiet):
         result = run(
             atoms,
-            make_calculator(model, device, dtype),
+            options.calculator(),
             form=form,
             volume_range=volume_range,
             num_points=points,
             relax="shape" if relax_shape else "ions" if relax_ions else "none",
             fmax=fmax,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
+            **options.into(f"eos-{structure.stem}"),
         )
-    if not quiet:
+    if not options.quiet:
         if result.structure is not None:
             n = len(atoms)
             fit = result.fit
@@ -89,5 +73,5 @@ def eos(
             click.echo(f"lattice constants: {result.lattice_scale:.6f} × the input's")
             rms = f"{1000 * fit.rms_residual:.3g} meV/atom"
             click.echo(f"fit: {form}, {points} points, rms {rms}, R² {fit.r_squared:.6f}")
-        click.echo(f"results in {folder}")
+        click.echo(f"results in {result.output}")
     finish(result.converged)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from equical.cli.notices import warn_of_old_option, warnings_as_lines
 from equical.cli.options import (
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
     structure_argument,
 )
 
@@ -69,18 +66,11 @@ class Temperature(click.ParamType):
 )
 @click.option("--equilibration", type=float, hidden=True)
 @click.option("--keep-velocities", is_flag=True, help="Start from the velocities in the file.")
-@resume_option
 @click.option("--restart", is_flag=True, hidden=True)
-@calculator_options
-@output_options
+@run_options
 def md(
     structure: StructureFile,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
     restart: bool,
     equilibration: float | None,
     **settings: Any,
@@ -103,15 +93,14 @@ def md(
     from equical.workflows.md import md as run
 
     atoms = structure.read()
-    folder = output or Path(f"md-{structure.stem}")
-    with warnings_as_lines(quiet):
+    settings |= options.into(f"md-{structure.stem}")
+    with warnings_as_lines(options.quiet):
         if restart:
             settings["resume"] = warn_of_old_option("--restart", "--resume", restart)
         if equilibration is not None:
             settings["equilibrate"] = warn_of_old_option("--equilibration", "--equilibrate", equilibration)
-        calculator = make_calculator(model, device, dtype)
-        result = run(atoms, calculator, output=folder, overwrite=overwrite, progress=not quiet, **settings)
-    if not quiet:
+        result = run(atoms, options.calculator(), **settings)
+    if not options.quiet:
         _report(result)
     finish(result.converged)
 

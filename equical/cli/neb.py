@@ -11,12 +11,10 @@ from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     FORMAT_HELP,
     SPECIES_HELP,
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
 )
 
 if TYPE_CHECKING:
@@ -48,9 +46,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="lbfgs: if all is smooth.",
 )
-@resume_option
-@calculator_options
-@output_options
+@run_options
 def neb(
     initial: Path | None,
     final: Path | None,
@@ -65,13 +61,7 @@ def neb(
     steps: int,
     spring: float,
     optimizer: str,
-    resume: bool,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
 ) -> None:
     """Barrier between two structures, by the nudged elastic band with a climbing image.
 
@@ -89,12 +79,11 @@ def neb(
         None if file is None else StructureFile(file, file_format, species).read_all()
         for file in (initial, final, path)
     )
-    folder = output or Path(f"neb-{named.stem}")
-    with warnings_as_lines(quiet):
+    with warnings_as_lines(options.quiet):
         result = run(
             first and first[-1],
             last and last[-1],
-            make_calculator(model, device, dtype),
+            options.calculator(),
             path=band,
             images=images,
             climb=climb,
@@ -104,32 +93,28 @@ def neb(
             optimizer=optimizer,  # type: ignore[arg-type]
             keep_order=keep_order,
             relax_ends=relax_ends,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
+            **options.into(f"neb-{named.stem}"),
         )
-    if not quiet:
-        _print(result, folder)
+    if not options.quiet:
+        _print(result)
     finish(result.converged)
 
 
-def _print(result: NebResult, folder: Path) -> None:
+def _print(result: NebResult) -> None:
     outcome = "converged" if result.converged else "NOT converged"
     formula, number = result.images[0].get_chemical_formula(), len(result.images) - 2
     images = f"{number} image{'s' if number > 1 else ''}"
     click.echo(f"{formula} {outcome} after {result.steps} steps with {images} ({result.wall_time:.1f} s)")
     click.echo("image   path (Å)   energy (eV)")
     for place, (length, energy) in enumerate(zip(result.lengths, result.energies - result.energies[0], strict=True)):
-        mark = (
-            ("  climbing" if result.climbing else "  highest") if place == result.highest and result.has_saddle else ""
-        )
-        click.echo(f"{place:>5} {length:>10.3f} {energy:>13.4f}{mark}")
+        top = place == result.highest and result.has_saddle
+        mark = "climbing" if result.climbing else "highest"
+        click.echo(f"{place:>5} {length:>10.3f} {energy:>13.4f}{f'  {mark}' if top else ''}")
     rows = {
         "barrier": f"{result.barrier:.4f} eV forward, {result.reverse_barrier:.4f} eV back",
         "reaction energy": f"{result.reaction_energy:.4f} eV",
         "largest force": f"{result.max_force:.2g} eV/Å  (to accept: {result.settings.fmax:g})",
-        "results in": str(folder),
+        "results in": str(result.output),
     }
     for name, value in rows.items():
         click.echo(f"  {name:<15} {value}")

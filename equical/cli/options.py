@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_HELP",
     "SPECIES_HELP",
+    "RunOptions",
     "StructureFile",
     "calculator_options",
-    "calculator_options_with",
     "debug_option",
     "finish",
     "make_calculator",
     "optional_structure_argument",
     "output_options",
     "resume_option",
+    "run_options",
+    "run_options_with",
     "structure_argument",
     "write_option",
 ]
@@ -121,15 +124,15 @@ debug_option = click.option(  # looked for by the group, which reports all error
 )
 
 
-def calculator_options_with(default_model: str) -> Callable[[Command], Command]:
-    """Add ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
+def _calculator_options_with(default_model: str) -> Callable[[Command], Command]:
     model_option = click.option(
         "--model", default=default_model, show_default=True, metavar="NAME|DIR", help="A shipped model or a folder."
     )
     return lambda command: model_option(device_option(dtype_option(command)))
 
 
-calculator_options = calculator_options_with("metals-pbe")
+calculator_options = _calculator_options_with("metals-pbe")
+"""Adds ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
 
 
 def output_options(command: Command) -> Command:
@@ -142,6 +145,55 @@ def make_calculator(model: str, device: str, dtype: str) -> EquiCalc:
     from equical.calculator import EquiCalc
 
     return EquiCalc(model, device=device, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every run of a workflow is told beside its settings.
+
+    Attributes:
+        model: name or folder.
+        device: where it computes.
+        dtype: of the computation.
+        output: folder for the results, if stated.
+        overwrite: replace earlier results in it.
+        resume: go on from them.
+        quiet: print nothing but errors.
+    """
+
+    model: str
+    device: str
+    dtype: str
+    output: Path | None
+    overwrite: bool
+    resume: bool
+    quiet: bool
+
+    def calculator(self) -> EquiCalc:
+        """The calculator that the options ask for."""
+        return make_calculator(self.model, self.device, self.dtype)
+
+    def into(self, default: str) -> dict[str, Any]:
+        """Where and how to leave the results, as all workflows are told; ``default``: the folder if none is stated."""
+        output = self.output or Path(default)
+        return {"output": output, "overwrite": self.overwrite, "resume": self.resume, "progress": not self.quiet}
+
+
+def run_options_with(default_model: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add the options of the calculator, of output and ``--resume``, which come as one argument, ``options``."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def joined(**arguments: Any) -> None:
+            options = RunOptions(**{field.name: arguments.pop(field.name) for field in fields(RunOptions)})
+            command(options=options, **arguments)
+
+        return resume_option(_calculator_options_with(default_model)(output_options(joined)))
+
+    return add
+
+
+run_options = run_options_with("metals-pbe")
 
 
 def finish(converged: bool) -> NoReturn:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
     structure_argument,
 )
 
@@ -38,9 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--relax-first", is_flag=True, help="Relax the ions first, within the cell and the space group.")
 @click.option("--force", is_flag=True, help="Go on although the structure has forces above 1e-3 eV/Å.")
-@resume_option
-@calculator_options
-@output_options
+@run_options
 def phonon(
     structure: StructureFile,
     supercell: tuple[int, int, int] | None,
@@ -50,13 +45,7 @@ def phonon(
     temperatures: tuple[float, float, float],
     relax_first: bool,
     force: bool,
-    resume: bool,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
 ) -> None:
     """Phonons of a crystal: bands, density of states, thermal properties, imaginary modes.
 
@@ -73,25 +62,21 @@ def phonon(
     first, last, step = temperatures
     if not (0 <= first <= last and step > 0):
         raise InputError("--temperatures takes FIRST LAST STEP in kelvin, such as 0 1000 10, none of them negative")
-    folder = output or Path(f"phonon-{structure.stem}")
-    with warnings_as_lines(quiet):
+    with warnings_as_lines(options.quiet):
         result = run(
             structure.read(),
-            make_calculator(model, device, dtype),
+            options.calculator(),
             supercell=supercell or (10.0 if min_length is None else min_length),
             displacement=displacement,
             mesh=mesh,
             temperatures=np.arange(first, last + 1e-6 * step, step).tolist(),
             relax_first=relax_first,
             force=force,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
+            **options.into(f"phonon-{structure.stem}"),
         )
-    if not quiet:
+    if not options.quiet:
         _print(result)
-        click.echo(f"results in {folder}")
+        click.echo(f"results in {result.output}")
     finish(result.converged)
 
 

@@ -11,12 +11,10 @@ import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
     structure_argument,
     write_option,
 )
@@ -45,9 +43,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="fire is robust.",
 )
-@calculator_options
-@output_options
-@resume_option
+@run_options
 @write_option
 def relax(
     structure: StructureFile,
@@ -61,13 +57,7 @@ def relax(
     smax: float,
     steps: int,
     optimizer: str,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
-    resume: bool,
+    options: RunOptions,
     write: Path | None,
 ) -> None:
     """Relax the atoms of STRUCTURE, and with --cell its cell, until forces and stress vanish.
@@ -88,38 +78,21 @@ def relax(
     settings = RelaxSettings(fmax, smax, steps, mode, pressure, symmetry, optimizer)  # type: ignore[arg-type]
     images = select(structure.read_all(), index)
     if write is not None:
-        check_writable(write, len(images), replace=overwrite or resume)
-    calculator = make_calculator(model, device, dtype)
-    folder = output or Path(f"relax-{structure.stem}")
-    with warnings_as_lines(quiet):
+        check_writable(write, len(images), replace=options.overwrite or options.resume)
+    calculator, told = options.calculator(), options.into(f"relax-{structure.stem}")
+    with warnings_as_lines(options.quiet):
         if len(images) == 1:
-            result = relax_one(
-                images[0],
-                calculator,
-                **vars(settings),
-                output=folder,
-                overwrite=overwrite,
-                resume=resume,
-                progress=not quiet,
-            )
+            result = relax_one(images[0], calculator, **vars(settings), **told)
             relaxed, failed = [result], 0
-            if not quiet:
+            if not options.quiet:
                 _print_result(result)
         else:
-            many = relax_many(
-                images,
-                calculator,
-                settings,
-                output=folder,
-                overwrite=overwrite,
-                resume=resume,
-                progress=not quiet,
-                report=partial(_print_outcome, quiet=quiet),
-            )
+            report = partial(_print_outcome, quiet=options.quiet)
+            many = relax_many(images, calculator, settings, **told, report=report)
             relaxed, failed = many.results, len(many) - len(many.results)
-            if not quiet:
+            if not options.quiet:
                 converged = sum(one.converged for one in relaxed)
-                click.echo(f"{converged} of {len(many)} converged; results in {folder}")
+                click.echo(f"{converged} of {len(many)} converged; results in {many.output}")
     if write is not None and relaxed:
         write_structures(write, [one.atoms for one in relaxed])
     if failed:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
+    RunOptions,
     StructureFile,
-    calculator_options,
     finish,
-    make_calculator,
-    output_options,
-    resume_option,
+    run_options,
     structure_argument,
 )
 
@@ -54,9 +51,7 @@ MOST_LINES = 30
 )
 @click.option("--relax-first", is_flag=True, help="Relax the atoms that vibrate first.")
 @click.option("--force", is_flag=True, help="Go on although they feel forces above 0.01 eV/Å.")
-@resume_option
-@calculator_options
-@output_options
+@run_options
 def vib(
     structure: StructureFile,
     indices: str | None,
@@ -69,13 +64,7 @@ def vib(
     low_frequency_cutoff: float,
     relax_first: bool,
     force: bool,
-    resume: bool,
-    model: str,
-    device: str,
-    dtype: str,
-    output: Path | None,
-    overwrite: bool,
-    quiet: bool,
+    options: RunOptions,
 ) -> None:
     """Vibrations of a molecule or an adsorbate: modes, zero-point energy, thermochemistry, imaginary modes.
 
@@ -85,11 +74,10 @@ def vib(
     from equical.workflows.vib import vib as run
 
     atoms = structure.read()
-    folder = output or Path(f"vib-{structure.stem}")
-    with warnings_as_lines(quiet):
+    with warnings_as_lines(options.quiet):
         result = run(
             atoms,
-            make_calculator(model, device, dtype),
+            options.calculator(),
             indices=None if indices is None else _indices(indices, len(atoms)),
             displacement=displacement,
             statistics=statistics,  # type: ignore[arg-type]
@@ -100,14 +88,11 @@ def vib(
             low_frequency_cutoff=low_frequency_cutoff,
             relax_first=relax_first,
             force=force,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
+            **options.into(f"vib-{structure.stem}"),
         )
-    if not quiet:
+    if not options.quiet:
         _print(result)
-        click.echo(f"results in {folder}")
+        click.echo(f"results in {result.output}")
     finish(result.converged)
 
 
@@ -133,6 +118,8 @@ def _indices(text: str, count: int) -> list[int]:
 
 
 def _print(result: VibResult) -> None:
+    from ase import units
+
     from equical.workflows.vib.modes import movers
 
     atoms = result.structure
@@ -147,7 +134,7 @@ def _print(result: VibResult) -> None:
         click.echo("mode    cm⁻¹     meV  moves")
     for number, frequency in enumerate(result.frequencies[:MOST_LINES].tolist(), start=1):
         moves = movers(result.modes.displacements[number - 1], atoms, result.indices)
-        click.echo(f"{number:>4} {frequency:>7.1f} {0.1239842 * frequency:>7.1f}  {moves}")
+        click.echo(f"{number:>4} {frequency:>7.1f} {1000 * units.invcm * frequency:>7.1f}  {moves}")
     if len(result.frequencies) > MOST_LINES:
         click.echo(f" ... and {len(result.frequencies) - MOST_LINES} more, up to {result.frequencies[-1]:.1f} cm⁻¹")
     click.echo(f"zero-point energy {result.zero_point_energy:.4f} eV")

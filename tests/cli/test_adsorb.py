@@ -9,7 +9,6 @@ from ase.calculators.emt import EMT
 from ase.io import write
 from click.testing import CliRunner
 
-from equical.cli import adsorb as command
 from equical.cli import main
 from equical.workflows.adsorption import files
 
@@ -17,7 +16,7 @@ from equical.workflows.adsorption import files
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """Run ``equical adsorb`` with EMT in an empty folder, without pictures."""
-    monkeypatch.setattr(command, "make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     monkeypatch.chdir(tmp_path)
     for name in ("plot_sites", "plot_energies", "plot_structure"):
         monkeypatch.setattr(files, name, lambda result, path: None)

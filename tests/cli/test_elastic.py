@@ -15,7 +15,7 @@ from equical.cli import main
 def run(tmp_path, monkeypatch):
     """Run ``equical elastic`` in a folder with structures, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.elastic.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     write("cu.cif", bulk("Cu", a=3.55))
     write("bcc.cif", bulk("Cu", "bcc", a=2.86))
     write("water.xyz", molecule("H2O"))

@@ -15,7 +15,7 @@ from equical.cli import main
 def run(tmp_path, monkeypatch):
     """Run ``equical eos`` in a folder with structures, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.eos.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     write("cu.cif", bulk("Cu"))
     write("far.cif", bulk("Cu", a=4.0))
     write("water.xyz", molecule("H2O"))

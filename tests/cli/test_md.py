@@ -18,7 +18,7 @@ from equical.workflows import md as workflow
 def run(tmp_path, monkeypatch):
     """Run ``equical md`` in a folder with structures, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.md.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     write("cu.cif", bulk("Cu", cubic=True))
     write("slab.cif", fcc111("Cu", (2, 2, 3), vacuum=6.0))
     write("water.xyz", molecule("H2O"))

@@ -16,7 +16,7 @@ from equical.cli import main
 def run(tmp_path, monkeypatch):
     """Run ``equical neb`` in a folder with structures, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.neb.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     crystal = bulk("Al", cubic=True) * (2, 2, 2)
     initial, final = crystal.copy(), crystal.copy()
     del initial[0]

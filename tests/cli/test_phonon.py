@@ -17,7 +17,7 @@ FAST = ("--mesh", 20, "--temperatures", 0, 300, 100)
 def run(tmp_path, monkeypatch):
     """Run ``equical phonon`` in a folder with structures, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.phonon.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     shaken = bulk("Cu", cubic=True)
     shaken.rattle(0.02, seed=1)
     write("cu.cif", bulk("Cu", cubic=True))

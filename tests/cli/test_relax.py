@@ -25,7 +25,7 @@ def run(*args):
 def relax(tmp_path, monkeypatch):
     """Run ``equical relax`` in an empty folder, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.relax.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     return run
 
 

@@ -16,7 +16,7 @@ from equical.cli import main
 def run(tmp_path, monkeypatch):
     """Run ``equical vib`` in a folder with structures, with EMT in place of a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("equical.cli.vib.make_calculator", lambda model, device, dtype: EMT())
+    monkeypatch.setattr("equical.cli.options.make_calculator", lambda model, device, dtype: EMT())
     write("n2.xyz", molecule("N2"))
     write("co2.xyz", molecule("CO2"))
     slab = fcc111("Cu", (1, 1, 2), a=3.6, vacuum=7.0)
