@@ -14,7 +14,7 @@ from equical.errors import InputError
 from equical.training.config import ConfigSource, TrainConfig, resolve_config
 from equical.training.data_guard import DataGuard
 from equical.training.files import TRAIN_FILES, require_resumable, write_results, write_split
-from equical.training.loop.distributed import World, join_world
+from equical.training.loop.distributed import World, joined_world
 from equical.training.loop.starting_point import StartingPoint
 from equical.training.loop.trainer import STATE_FILE, Trained, Trainer
 from equical.training.report.metrics import error_summary, errors_by_element, errors_by_group
@@ -78,8 +78,7 @@ def run_training(
     if output is None:
         raise InputError("a training needs a folder for its models and tables: give output")
     path = Path(output)
-    world = join_world(config.device)
-    try:
+    with joined_world(config.device) as world:
         world.device(config.device)
         with (
             noted_warnings() as noted,
@@ -103,8 +102,6 @@ def run_training(
             result = _result(trainer.run(), start, path, noted, began)
             if folder is not None:
                 write_results(folder, result)
-    finally:
-        world.leave()
     return result
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import distributed as dist
 
 from equical.errors import InputError
 
-__all__ = ["World", "join_world"]
+__all__ = ["World", "joined_world"]
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,22 @@ class World:
         dist.broadcast_object_list(box)
         return box[0]
 
-    def leave(self) -> None:
-        """Say goodbye to the other processes."""
-        if self.size > 1:
-            dist.destroy_process_group()
 
+@contextmanager
+def joined_world(device: str = "auto") -> Iterator[World]:
+    """This process among those that ``torchrun`` started, if it did: NCCL between GPUs, gloo between CPUs.
 
-def join_world(device: str = "auto") -> World:
-    """Join the processes that ``torchrun`` started, if it did: NCCL between GPUs, gloo between CPUs."""
+    Processes leave together, for one that goes while another still talks to it takes that one down. One that fails
+    goes at once: its peers learn of it as it is gone.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return World()
+        yield World()
+        return
     gpus = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     dist.init_process_group("nccl" if gpus else "gloo")
-    return World(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))
+    try:
+        yield World(dist.get_rank(), size, int(os.environ.get("LOCAL_RANK", "0")))
+        dist.barrier()
+    finally:
+        dist.destroy_process_group()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equical.errors import InputError
+from equical.workflows.common.at_rest import require_numbers
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,8 +41,7 @@ def evaluate_all(calculator: BaseCalculator, structures: Sequence[Atoms], kind: 
         name = kind if len(structures) == 1 else f"{kind} {number}"
         if isinstance(found, str):
             raise InputError(f"{name} could not be evaluated: {found}")
-        if not (np.isfinite(found.energy) and np.isfinite(found.forces).all()):
-            raise InputError(f"the calculator returned an energy or forces that are not numbers for {name}")
+        require_numbers([found.energy, *found.forces.flat], "an energy or forces", name)
         results.append(found)
     return results
 

@@ -1,6 +1,5 @@
 """What the equation of state, the elastic constants and the phonons ask of a crystal before they start."""
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
@@ -9,7 +8,7 @@ from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
 from equical.workflows.common.vacuum import VACUUM, widest_gap
 
-__all__ = ["bare_crystal", "largest_force", "require_total_energy"]
+__all__ = ["bare_crystal", "require_total_energy"]
 
 
 def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) -> Atoms:
@@ -48,8 +47,3 @@ def require_total_energy(calculator: BaseCalculator, purpose: str) -> None:
     """Refuse a model whose energy is an adsorption energy: it says nothing about straining a bulk crystal."""
     if getattr(calculator, "energy_kind", "total") == "adsorption":
         raise InputError(f"this model predicts adsorption energies; {purpose} needs one of total energies")
-
-
-def largest_force(forces: np.ndarray) -> float:
-    """Largest length of a force in ``[N, 3]`` eV/Å."""
-    return float(np.linalg.norm(forces, axis=1).max())

@@ -48,7 +48,7 @@ RUN = "run.json"
 """What the run is: written before the first calculation, and compared where the run goes on."""
 
 RESULT = "result.json"
-"""What the run came to: written when everything else is there."""
+"""What the run came to: written when everything else is there, and gone while the run goes on."""
 
 SAME_PROBE = 1e-3
 """Relative difference of energies and forces that machines and precisions may cause in an unknown calculator."""
@@ -177,6 +177,11 @@ class RunFolder:
         else:
             self._require_same(before, run)
         self.begun = True
+
+    def go_on(self) -> None:
+        """Withdraw the result of a run that is about to become longer than what the result is about."""
+        if self.path is not None:
+            (self / RESULT).unlink(missing_ok=True)
 
     def accept(self) -> None:
         """Accept the input of a run that has no ``run.json``: what is overwritten is removed now."""

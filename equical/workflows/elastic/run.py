@@ -13,7 +13,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
 from equical.errors import InputError
-from equical.workflows.common.crystal import bare_crystal, largest_force, require_total_energy
+from equical.workflows.common.at_rest import largest_force, require_numbers
+from equical.workflows.common.crystal import bare_crystal, require_total_energy
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.evaluations import Arrays, Evaluations
 from equical.workflows.common.folder import RunFolder
@@ -127,7 +128,7 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
         stresses = np.empty((6, num_strains, 6))
         for mode, number in progress_bar(list(np.ndindex(6, num_strains)), "strains", "strains", show=progress):
             strained = _strained(reference, mode, float(strains[number]))
-            point = store.get(f"{mode}-{number:02d}", strained, lambda a: _stress(a, calculator, clamped, fmax))
+            point = store.get(f"{mode}-{number:02d}", strained, lambda a: _stressed(a, calculator, clamped, fmax))
             stresses[mode, number] = point["stress"]
             if not point["converged"]:
                 unconverged.append(f"{COMPONENTS[mode]} {strains[number]:+.2g}")
@@ -161,11 +162,13 @@ def _reference(
         cell: CellMode = "free" if relax_first else "fixed"
         relaxed = relax(atoms, calculator, fmax=fmax, cell=cell, symmetry=True)
         atoms, converged = relaxed.atoms, relaxed.converged
+    forces = calculator.get_forces(atoms)
+    require_numbers(forces, "forces", "the reference")
     return {
         "positions": atoms.positions,
         "cell": atoms.cell[:],
-        "stress": calculator.get_stress(atoms),
-        "max_force": largest_force(calculator.get_forces(atoms)),
+        "stress": _stress(atoms, calculator),
+        "max_force": largest_force(forces),
         "converged": converged,
     }
 
@@ -195,13 +198,19 @@ def _strained(reference: Atoms, mode: int, amount: float) -> Atoms:
     return strained
 
 
-def _stress(atoms: Atoms, calculator: BaseCalculator, clamped: bool, fmax: float) -> dict[str, object]:
+def _stressed(atoms: Atoms, calculator: BaseCalculator, clamped: bool, fmax: float) -> dict[str, object]:
     converged = True
     if not clamped:
         relaxed = relax(atoms, calculator, fmax=fmax)
         atoms, converged = relaxed.atoms, relaxed.converged
+    return {"stress": _stress(atoms, calculator), "converged": converged}
+
+
+def _stress(atoms: Atoms, calculator: BaseCalculator) -> NDArray[np.float64]:
+    """``[6]`` eV/Å³ in Voigt order, whatever form the calculator gives it."""
     stress = np.asarray(calculator.get_stress(atoms))
-    return {"stress": stress if stress.shape == (6,) else full_3x3_to_voigt_6_stress(stress), "converged": converged}
+    require_numbers(stress, "a stress", "a strained crystal")
+    return stress if stress.shape == (6,) else full_3x3_to_voigt_6_stress(stress)
 
 
 def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from ase import units
 
 from equical.errors import InputError
+from equical.workflows.common.folder import RESULT
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.md.ensembles import Propagator, build_propagator
 from equical.workflows.md.guard import Guard
@@ -118,6 +119,8 @@ class Simulation:
         return propagator
 
     def _go_on(self, state: MDState, recorder: Recorder) -> Propagator:
+        if state.step < self.settings.steps:  # what is there is about less than there will be
+            (self.folder / RESULT).unlink(missing_ok=True)
         recorder.go_on(state.step, state.extents)
         self._forget()
         state.point.apply(self.atoms)

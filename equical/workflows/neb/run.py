@@ -14,8 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.utils.forcecurve import fit_images
 
 from equical.errors import InputError
+from equical.workflows.common.at_rest import largest_force
 from equical.workflows.common.batch import evaluate_all
-from equical.workflows.common.crystal import largest_force
 from equical.workflows.common.evaluations import Arrays, Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, require_atoms_in, resolve_calculator

@@ -13,9 +13,8 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 from phonopy.structure.cells import get_primitive_matrix_by_centring, guess_primitive_matrix
 
-from equical.errors import InputError
 from equical.neighbors.cells import heights
-from equical.workflows.common.crystal import largest_force
+from equical.workflows.common.at_rest import largest_force, require_numbers
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import ask_spglib
@@ -105,8 +104,7 @@ def make_force_constants(
     def forces(name: str, cell: PhonopyAtoms) -> NDArray[np.float64]:
         atoms = Atoms(cell.numbers, cell=cell.cell, scaled_positions=cell.scaled_positions, pbc=True)
         found = store.get(name, atoms, lambda a: {"forces": calculator.get_forces(a)})["forces"]
-        if not np.isfinite(found).all():
-            raise InputError(f"the calculator returned forces that are not numbers for supercell {name}")
+        require_numbers(found, "forces", f"supercell {name}")
         return found
 
     at_rest = forces("at-rest", phonopy.supercell)

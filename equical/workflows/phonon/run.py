@@ -12,9 +12,9 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from equical.errors import InputError
 from equical.neighbors.cells import heights
-from equical.workflows.common.crystal import bare_crystal, largest_force, require_total_energy
+from equical.workflows.common.at_rest import largest_force, refuse_unless_forced, require_numbers
+from equical.workflows.common.crystal import bare_crystal, require_total_energy
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
@@ -122,8 +122,12 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
             relaxed = store.get("relaxed", crystal, lambda a: _relaxed(a, calc))
             crystal.set_positions(relaxed["positions"])
         unit_cell = store.get("unit-cell", crystal, lambda a: {"forces": calc.get_forces(a)})
+        require_numbers(unit_cell["forces"], "forces", "the unit cell")
         max_force = largest_force(unit_cell["forces"])
-        _check_relaxed(max_force, relax_first, force)
+        if max_force > LARGEST_FORCE:
+            needed = f"phonons need a structure relaxed to {LARGEST_FORCE:g} eV/Å"
+            found = f"the largest force is {max_force:.2g} eV/Å, and {needed}"
+            refuse_unless_forced(found, relax_first=relax_first, force=force)
         folder.begin("phonon", settings, calc, given)
 
         repeats = settings.supercell
@@ -176,21 +180,6 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
 def _relaxed(atoms: Atoms, calculator: BaseCalculator) -> dict[str, NDArray[np.float64]]:
     relaxed = relax(atoms, calculator, fmax=LARGEST_FORCE / 2, symmetry=True)
     return {"positions": relaxed.atoms.positions}  # the force left is checked
-
-
-def _check_relaxed(max_force: float, relax_first: bool, force: bool) -> None:
-    """Refuse a structure with forces, or accept it with a warning."""
-    if max_force <= LARGEST_FORCE:
-        return
-    found = f"the largest force is {max_force:.2g} eV/Å, and phonons need a structure relaxed to {LARGEST_FORCE:g} eV/Å"
-    if not max_force < np.inf:
-        raise InputError("the calculator returned forces that are not numbers")
-    if force:
-        warn(found)
-        return
-    if relax_first:
-        raise InputError(f"the relaxation did not converge: {found}; try equical relax, or insist with --force")
-    raise InputError(f"{found}: relax it first (--relax-first, or equical relax), or insist with --force")
 
 
 def _judge(width: float, constants: ForceConstants, imaginary: list[ImaginaryMode], thermal: ThermalProperties) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from operator import not_
 from os import PathLike
@@ -13,7 +14,7 @@ from equical.errors import InputError
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
-from equical.workflows.common.inputs import require_atoms_in, resolve_calculator
+from equical.workflows.common.inputs import check_structure, require_atoms_in, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.files import RELAX_FILES
@@ -67,6 +68,7 @@ def relax_many(
     began = time.perf_counter()
     calculator, settings = resolve_calculator(calculator), settings or RelaxSettings()
     with RunFolder(output, RELAX_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
+        _require_one_sound(images)
         folder.begin("relax", settings, calculator, None)
         width = len(str(len(images) - 1))
         outcomes = []
@@ -88,6 +90,21 @@ def relax_many(
                 write_structures(folder / "relaxed.extxyz", [one.atoms for one in relaxed])
             folder.finish(result, calculator)
     return result
+
+
+def _require_one_sound(images: Sequence[Atoms]) -> None:
+    """Refuse input of which nothing can come, before it removes the results of an earlier run."""
+    problems = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is doubtful about a structure is said where it is relaxed
+        for atoms in images:
+            try:
+                check_structure(atoms)
+            except InputError as error:
+                problems.append(str(error))
+            else:
+                return
+    raise InputError(f"none of the {len(images)} structures can be relaxed; the first: {problems[0]}")
 
 
 def _attempt(

@@ -98,6 +98,7 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
         folder.begin("relax", settings, calculator, start)
         trajectory = Trajectory(folder, len(start))
         moving, history = _take_up(trajectory.earlier, start, settings, mask)
+        folder.go_on()
         moving.calc = calculator
         for image in descend(moving, history, settings, mask, progress):
             image.set_constraint(atoms.constraints)

@@ -14,8 +14,9 @@ from ase.constraints import FixAtoms
 from numpy.typing import NDArray
 
 from equical.errors import InputError
+from equical.workflows.common.at_rest import largest_force, refuse_unless_forced
 from equical.workflows.common.batch import evaluate_all
-from equical.workflows.common.crystal import largest_force, require_total_energy
+from equical.workflows.common.crystal import require_total_energy
 from equical.workflows.common.evaluations import Arrays, Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
@@ -138,7 +139,10 @@ def vib(  # noqa: PLR0913 (the settings are spelled out for those who call this 
             structure.positions = relaxed["positions"]
         at_rest = store.get("at-rest", structure, lambda a: evaluate_all(calc, [a], "the structure")[0]._asdict())
         max_force = largest_force(at_rest["forces"][moved])
-        _check_relaxed(max_force, settings)
+        if max_force > LARGEST_FORCE:
+            needed = f"vibrations need a structure relaxed to {LARGEST_FORCE:g} eV/Å"
+            found = f"the largest force on an atom that vibrates is {max_force:.2g} eV/Å, and {needed}"
+            refuse_unless_forced(found, relax_first=relax_first, force=force)
         folder.begin("vib", settings, calc, atoms)
 
         hessian = make_hessian(structure, moved, displacement, calc, store, progress)
@@ -203,22 +207,6 @@ def _with_the_rest_frozen(atoms: Atoms, moved: list[int]) -> Atoms:
 def _relaxed(atoms: Atoms, calculator: BaseCalculator) -> Arrays:
     relaxed = relax(atoms, calculator, fmax=LARGEST_FORCE / 10)
     return {"positions": relaxed.atoms.positions}  # the force left is checked
-
-
-def _check_relaxed(max_force: float, settings: VibSettings) -> None:
-    """Refuse a structure with forces, or accept it with a warning."""
-    if max_force <= LARGEST_FORCE:
-        return
-    found = (
-        f"the largest force on an atom that vibrates is {max_force:.2g} eV/Å, and vibrations need a structure relaxed "
-        f"to {LARGEST_FORCE:g} eV/Å"
-    )
-    if settings.force:
-        warn(found)
-        return
-    if settings.relax_first:
-        raise InputError(f"the relaxation did not converge: {found}; try equical relax, or insist with --force")
-    raise InputError(f"{found}: relax it first (--relax-first, or equical relax), or insist with --force")
 
 
 def _rigid(structure: Atoms, moved: list[int], molecule: Atoms | None) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
 from equical.errors import InputError
-from equical.workflows.common.crystal import bare_crystal, largest_force, require_total_energy
+from equical.workflows.common.crystal import bare_crystal, require_total_energy
 
 
 def periodic(atoms):
@@ -68,7 +68,3 @@ def test_models_of_adsorption_energies_are_refused():
     calculator.energy_kind = "adsorption"
     with pytest.raises(InputError, match="adsorption energies; a test needs one of total energies"):
         require_total_energy(calculator, "a test")
-
-
-def test_largest_force():
-    assert largest_force(np.array([[0.0, 3, 4], [1, 1, 1]])) == 5

@@ -223,9 +223,29 @@ class EnergyAlone(Calculator):
         raise AssertionError("not to be called")
 
 
+class NoNumbers(EMT):
+    """Gives one of its results as NaN."""
+
+    def __init__(self, wrong):
+        super().__init__()
+        self.wrong = wrong
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.results[self.wrong] = self.results[self.wrong] * np.nan
+
+
 @pytest.mark.parametrize(
     ("atoms", "calculator", "settings", "message"),
     [
+        (bulk("Cu"), NoNumbers("stress"), {}, "a stress with values that are not numbers"),
+        (
+            bulk("Cu"),
+            NoNumbers("stress"),
+            {"clamped": True, "force": True},
+            "a stress with values that are not numbers",
+        ),
+        (bulk("Cu"), NoNumbers("forces"), {"clamped": True, "force": True}, "forces with values that are not numbers"),
         (molecule("H2O"), EMT(), {}, "periodic in three directions"),
         (Atoms("Cu", cell=[3, 3, 15], pbc=True), EMT(), {}, "without atoms along cell vector c"),
         (bulk("Cu"), EnergyAlone(), {}, "EnergyAlone gives no stress"),

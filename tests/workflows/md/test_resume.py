@@ -137,6 +137,16 @@ def test_finished_run_can_be_extended(tmp_path):
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_a_run_that_goes_on_has_no_result_until_it_is_done(tmp_path):
+    simulate(tmp_path, lattice(), steps=13)
+    assert (tmp_path / "result.json").exists()
+    with pytest.raises(Interrupted):
+        simulate(tmp_path, lattice(), stop=8, resume=True)
+    assert not (tmp_path / "result.json").exists()
+    assert simulate(tmp_path, lattice(), resume=True).steps == STEPS
+    assert (tmp_path / "result.json").exists()
+
+
 def test_there_need_be_nothing_to_resume(tmp_path):
     simulate(tmp_path / "whole", lattice())
     result = simulate(tmp_path / "parts", lattice(), resume=True)

@@ -362,6 +362,24 @@ def test_resuming_with_other_constraints_boundaries_or_parameters_is_refused(tmp
     assert relax(frozen, EMT(), output=tmp_path / "frozen", resume=True).converged
 
 
+def test_a_run_that_goes_on_has_no_result_until_it_is_done(tmp_path, distorted):
+    relax(distorted, EMT(), steps=2, output=tmp_path)
+    assert (tmp_path / "result.json").exists()
+
+    class Broken(EMT):
+        def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+            if len(read(tmp_path / "trajectory.extxyz", ":")) > 4:
+                raise RuntimeError("cut off")
+            super().calculate(atoms, properties, system_changes)
+
+    Broken.__name__, Broken.__module__ = EMT.__name__, EMT.__module__
+    with pytest.raises(RuntimeError, match="cut off"):
+        relax(distorted, Broken(), output=tmp_path, resume=True)
+    assert not (tmp_path / "result.json").exists()
+    assert relax(distorted, EMT(), output=tmp_path, resume=True).converged
+    assert (tmp_path / "result.json").exists()
+
+
 def test_nothing_of_an_overwritten_run_is_left(tmp_path, distorted):
     relax_many([distorted, bulk("Ag"), bulk("Au")], EMT(), output=tmp_path)
     relax_many([bulk("Ni"), bulk("Fe")], EMT(), output=tmp_path, overwrite=True)
@@ -369,6 +387,16 @@ def test_nothing_of_an_overwritten_run_is_left(tmp_path, distorted):
     assert json.loads((tmp_path / "0" / "result.json").read_text())["structure"] == "Ni"
     relax(bulk("Cu"), EMT(), output=tmp_path, overwrite=True)
     assert not any(path.is_dir() for path in tmp_path.iterdir())
+
+
+def test_results_are_not_given_up_for_structures_none_of_which_can_be_relaxed(tmp_path, distorted):
+    relax_many([distorted], EMT(), output=tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    broken = distorted.copy()
+    broken.positions[1] = np.nan
+    with pytest.raises(InputError, match="none of the 2 structures can be relaxed; the first: atom 1 .* not a finite"):
+        relax_many([broken, bulk("Cu")[:0]], EMT(), output=tmp_path, overwrite=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_one_bad_structure_does_not_stop_the_rest(tmp_path, distorted, calls):
