@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from traceback import walk_tb
 from typing import Any
 
 import click
@@ -73,6 +74,18 @@ def _print_anything() -> None:
             reconfigure(errors="replace")
 
 
+def _foreign_calculator(error: Exception) -> str | None:
+    """The calculator of another package in which an error arose, if it did."""
+    ase = sys.modules.get("ase.calculators.calculator")
+    if ase is None:
+        return None
+    for frame, _ in walk_tb(error.__traceback__):
+        inside = frame.f_locals.get("self")
+        if isinstance(inside, ase.BaseCalculator) and not type(inside).__module__.startswith("equical."):
+            return type(inside).__name__
+    return None
+
+
 def _describe(error: Exception) -> tuple[str, int]:
     """One line that says what went wrong and what to do, and the exit code."""
     if isinstance(error, click.Abort):
@@ -87,6 +100,9 @@ def _describe(error: Exception) -> tuple[str, int]:
         where = f": {error.filename}" if error.filename else ""
         return f"error: {error.strerror or _one_line(str(error))}{where}", 1
     what = f"{type(error).__name__}: {_one_line(str(error))}"
+    calculator = _foreign_calculator(error)
+    if calculator:
+        return f"error: the calculator {calculator} failed: {what} (run again with --debug for the traceback)", 1
     return f"error: unexpected {what} (run again with --debug for the traceback)", 1
 
 

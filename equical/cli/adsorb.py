@@ -112,7 +112,7 @@ def adsorb(
         result = adsorption_energy(
             surface,
             species,
-            options.calculator(),
+            options.make_calculator(),
             reference=reference,
             sites=site or None,
             azimuths=azimuth or AZIMUTHS,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,8 @@ def calculator_maker(name: str) -> Callable[[], BaseCalculator]:
     if not factory_name:
         return _of_ase(name)
     try:
-        factory = getattr(import_module(module_name), factory_name)
+        with _modules_here():
+            factory = getattr(import_module(module_name), factory_name)
     except ImportError as error:
         raise InputError(f"cannot import {module_name} for --calculator {name}: {error}") from error
     except AttributeError:
@@ -41,7 +44,31 @@ def calculator_maker(name: str) -> Callable[[], BaseCalculator]:
         raise InputError(
             f"{name} needs {', '.join(needed)}: name a function without arguments that makes the calculator"
         )
-    return factory
+    return lambda: _made(factory, name)
+
+
+@contextmanager
+def _modules_here() -> Iterator[None]:
+    """Let modules of the working directory be found, which an installed command does not look into."""
+    before = list(sys.path)
+    sys.path.insert(0, "")
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _made(factory: Callable[[], object], name: str) -> BaseCalculator:
+    from ase.calculators.calculator import BaseCalculator
+
+    try:
+        with _modules_here():
+            made = factory()
+    except Exception as error:  # whatever somebody else's code may raise
+        raise InputError(f"{name} cannot make its calculator: {type(error).__name__}: {error}") from error
+    if not isinstance(made, BaseCalculator):
+        raise InputError(f"{name} made a {type(made).__name__}, which is no ASE calculator")
+    return made
 
 
 def _of_ase(name: str) -> Callable[[], BaseCalculator]:

@@ -13,10 +13,12 @@ from equical.cli.options import (
     FORMAT_HELP,
     SPECIES_HELP,
     StructureFile,
+    any_calculator_option,
     calculator_options,
     finish,
     make_calculator,
     output_options,
+    refuse_options_of_models,
 )
 from equical.errors import InputError
 
@@ -25,9 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.option(
-    "--calculator", metavar="NAME|MODULE:FACTORY", help="Any ASE calculator in place of a model: emt, or mine:make."
-)
+@any_calculator_option
 @click.option("--structure", "structures", multiple=True, type=click.Path(path_type=Path), help="Examine it on these.")
 @click.option("--format", "file_format", metavar="NAME", help=f"Of --structure: {FORMAT_HELP}")
 @click.option("--species", metavar="LIST", help=f"Of --structure: {SPECIES_HELP}")
@@ -60,6 +60,8 @@ def check(
     from equical.cli.calculators import calculator_maker
     from equical.workflows.check import check as run
 
+    if calculator is not None:
+        refuse_options_of_models()
     if calculator is not None and not structures and ":" not in calculator and calculator != "emt":
         raise InputError(f"give structures for the calculator {calculator} with --structure FILE")
     files = [StructureFile(path, file_format, species) for path in structures]

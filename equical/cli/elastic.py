@@ -48,7 +48,7 @@ def elastic(
     with warnings_as_lines(options.quiet):
         result = run(
             structure.read(),
-            options.calculator(),
+            options.make_calculator(),
             max_strain=max_strain,
             num_strains=strains,
             clamped=clamped,

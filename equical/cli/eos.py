@@ -54,7 +54,7 @@ def eos(
     with warnings_as_lines(options.quiet):
         result = run(
             atoms,
-            options.calculator(),
+            options.make_calculator(),
             form=form,
             volume_range=volume_range,
             num_points=points,

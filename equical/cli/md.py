@@ -99,7 +99,7 @@ def md(
             settings["resume"] = warn_of_old_option("--restart", "--resume", restart)
         if equilibration is not None:
             settings["equilibrate"] = warn_of_old_option("--equilibration", "--equilibrate", equilibration)
-        result = run(atoms, options.calculator(), **settings)
+        result = run(atoms, options.make_calculator(), **settings)
     if not options.quiet:
         _report(result)
     finish(result.converged)

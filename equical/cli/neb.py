@@ -83,7 +83,7 @@ def neb(
         result = run(
             first and first[-1],
             last and last[-1],
-            options.calculator(),
+            options.make_calculator(),
             path=band,
             images=images,
             climb=climb,

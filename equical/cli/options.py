@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+from click.core import ParameterSource
+
+from equical.cli.calculators import calculator_maker
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from ase.calculators.calculator import BaseCalculator
 
     from equical.calculator import EquiCalc
 
@@ -21,12 +25,14 @@ __all__ = [
     "SPECIES_HELP",
     "RunOptions",
     "StructureFile",
+    "any_calculator_option",
     "calculator_options",
     "debug_option",
     "finish",
     "make_calculator",
     "optional_structure_argument",
     "output_options",
+    "refuse_options_of_models",
     "resume_option",
     "run_options",
     "run_options_with",
@@ -131,6 +137,9 @@ def _calculator_options_with(default_model: str) -> Callable[[Command], Command]
     return lambda command: model_option(device_option(dtype_option(command)))
 
 
+any_calculator_option = click.option(
+    "--calculator", metavar="NAME|MODULE:FACTORY", help="Any ASE calculator in place of a model: emt, or mine:make."
+)
 calculator_options = _calculator_options_with("metals-pbe")
 """Adds ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
 
@@ -147,11 +156,24 @@ def make_calculator(model: str, device: str, dtype: str) -> EquiCalc:
     return EquiCalc(model, device=device, dtype=dtype)
 
 
+def refuse_options_of_models() -> None:
+    """Refuse options of models beside ``--calculator``, which would do nothing.
+
+    Raises:
+        UsageError: names the first of them.
+    """
+    context = click.get_current_context()
+    for name in ("model", "device", "dtype"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} is about models: leave it out, or leave out --calculator")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """What every run of a workflow is told beside its settings.
 
     Attributes:
+        calculator: name of any ASE calculator in place of a model, or None.
         model: name or folder.
         device: where it computes.
         dtype: of the computation.
@@ -161,6 +183,7 @@ class RunOptions:
         quiet: print nothing but errors.
     """
 
+    calculator: str | None
     model: str
     device: str
     dtype: str
@@ -169,8 +192,16 @@ class RunOptions:
     resume: bool
     quiet: bool
 
-    def calculator(self) -> EquiCalc:
-        """The calculator that the options ask for."""
+    def make_calculator(self) -> BaseCalculator:
+        """The calculator that the options ask for.
+
+        Raises:
+            InputError: there is none of that name.
+            UsageError: it is asked for what only models have.
+        """
+        if self.calculator:
+            refuse_options_of_models()
+            return calculator_maker(self.calculator)()
         return make_calculator(self.model, self.device, self.dtype)
 
     def into(self, default: str) -> dict[str, Any]:
@@ -188,7 +219,8 @@ def run_options_with(default_model: str) -> Callable[[Callable[..., None]], Call
             options = RunOptions(**{field.name: arguments.pop(field.name) for field in fields(RunOptions)})
             command(options=options, **arguments)
 
-        return resume_option(_calculator_options_with(default_model)(output_options(joined)))
+        calculator = _calculator_options_with(default_model)
+        return any_calculator_option(resume_option(calculator(output_options(joined))))
 
     return add
 

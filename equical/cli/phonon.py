@@ -65,7 +65,7 @@ def phonon(
     with warnings_as_lines(options.quiet):
         result = run(
             structure.read(),
-            options.calculator(),
+            options.make_calculator(),
             supercell=supercell or (10.0 if min_length is None else min_length),
             displacement=displacement,
             mesh=mesh,

@@ -79,7 +79,7 @@ def relax(
     images = select(structure.read_all(), index)
     if write is not None:
         check_writable(write, len(images), replace=options.overwrite or options.resume)
-    calculator, told = options.calculator(), options.into(f"relax-{structure.stem}")
+    calculator, told = options.make_calculator(), options.into(f"relax-{structure.stem}")
     with warnings_as_lines(options.quiet):
         if len(images) == 1:
             result = relax_one(images[0], calculator, **vars(settings), **told)

@@ -77,7 +77,7 @@ def vib(
     with warnings_as_lines(options.quiet):
         result = run(
             atoms,
-            options.calculator(),
+            options.make_calculator(),
             indices=None if indices is None else _indices(indices, len(atoms)),
             displacement=displacement,
             statistics=statistics,  # type: ignore[arg-type]

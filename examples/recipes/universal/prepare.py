@@ -9,9 +9,11 @@ structure and ``real`` to train on; ``validation``, by which the best state is c
 
 import argparse
 from collections import defaultdict
+from math import inf
 from pathlib import Path
 
 from ase import Atoms
+from ase.neighborlist import neighbor_list
 from compact import load_frames
 from frames import read_frames, write_frames
 from pack import group_of
@@ -30,15 +32,26 @@ STIFFEST = 700.0
 """GPa. No solid is stiffer; what the teacher takes for one (nitrogen and oxygen as metals) is beyond what it knows."""
 
 
-def is_sound(atoms: Atoms) -> bool:
-    """Whether the teacher can be trusted.
+FARTHEST = 4.5
+"""Å to the nearest neighbour in a crystal; beyond, its atoms are isolated to a model that looks about 5 Å far."""
 
-    It lets noble gases attract single atoms that they ought to repel, and gases be stiffer than diamond.
+
+def is_sound(atoms: Atoms) -> bool:
+    """Whether the teacher can be trusted, and a student can see what it says.
+
+    The teacher lets noble gases attract single atoms that they ought to repel, and gases be stiffer than diamond.
     """
+    if atoms.info["kind"] == "elements" and nearest(atoms) > FARTHEST:
+        return False
     if atoms.info["kind"] == "dimers":
         return not set(atoms.numbers) & set(NOBLE_GASES)
     found = equilibria().get(atoms.info["parent"])
     return found is None or found["bulk_modulus"] <= STIFFEST
+
+
+def nearest(atoms: Atoms) -> float:
+    """Shortest distance (Å) in a structure; infinite where there is none within 8 Å."""
+    return float(min(neighbor_list("d", atoms, 8.0), default=inf))
 
 
 def divide(frames: list[Atoms], split: Split) -> dict[str, list[Atoms]]:
