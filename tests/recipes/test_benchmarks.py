@@ -1,5 +1,6 @@
 """The benchmark scripts run: two steps on a few frames of a molecule."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -107,3 +108,16 @@ def test_the_configurations_in_examples_are_valid():
     assert len(paths) >= 2
     for path in paths:
         assert load_config(path).plan
+
+
+@pytest.mark.parametrize(("forces", "denoising"), [("direct", True), ("gradient", False)])
+def test_a_training_step_is_divided_into_its_parts(tmp_path, monkeypatch, forces, denoising):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "recipes" / "benchmarks"))
+    found = importlib.import_module("training").measure("metals-pbe", forces, denoising, 1, tmp_path)
+    assert found["atoms"] == 128 and found["edges"] > 128 * 12
+    assert found["atoms_per_second"] == pytest.approx(128 / found["step_time"])
+    shares = found["shares"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert min(shares.values()) >= 0
+    # A force that is a derivative is differentiated again; one from a head costs next to nothing beyond the energy.
+    assert (shares["forces"] > 0.05) == (forces == "gradient")
