@@ -14,7 +14,8 @@ from equical.prediction import Prediction
 from equical.training.config import LossConfig
 from equical.training.data.batching import TrainingBatch
 
-__all__ = ["EnergyTerm", "ForcesTerm", "LossTerm", "NoiseTerm", "StressTerm", "loss_sums", "loss_terms"]
+__all__ = ["EnergyTerm", "ForcesTerm", "LossTerm", "NoiseSize", "NoiseTerm", "StressTerm", "loss_sums"]
+__all__ += ["loss_terms"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,23 @@ class NoiseTerm(LossTerm):
             return torch.zeros_like(batch.energy), torch.zeros_like(batch.energy)
         assert prediction.noise is not None
         return _norm(prediction.noise - batch.noise, dims=(-1,)), batch.encoding.mask * batch.atom_weight
+
+
+@dataclass(frozen=True)
+class NoiseSize(LossTerm):
+    """‖noise‖ / σ on each atom that DeNS displaced: the noise error of a model that has learnt nothing of it.
+
+    No part of the loss; the measure of :class:`NoiseTerm`.
+    """
+
+    coefficient: float = 0.0
+    name = "noise size"
+    column = "noise_size_sigma"
+
+    def errors(self, prediction: Prediction, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
+        if batch.encoding is None or batch.noise is None:
+            return torch.zeros_like(batch.energy), torch.zeros_like(batch.energy)
+        return _norm(batch.noise, dims=(-1,)), batch.encoding.mask * batch.atom_weight
 
 
 def loss_terms(config: LossConfig) -> list[LossTerm]:

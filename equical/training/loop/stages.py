@@ -17,7 +17,7 @@ from equical.model.v2.network import EquiformerV2
 from equical.training.config import StageConfig
 from equical.training.data.dataset import Sample
 from equical.training.loop.ema import MovingAverage
-from equical.training.loop.loss import LossTerm, NoiseTerm, loss_terms
+from equical.training.loop.loss import LossTerm, NoiseSize, NoiseTerm, loss_terms
 from equical.training.loop.optimizer import make_optimizer, trainable_names
 
 __all__ = ["Stage", "begin_stage", "check_plan", "labelled_terms", "plain_potential", "stage_architecture"]
@@ -48,7 +48,7 @@ class Stage:
     @property
     def judged_terms(self) -> list[LossTerm]:
         """Terms that a clean pass has: what models are compared by."""
-        return [term for term in self.terms if not isinstance(term, NoiseTerm)]
+        return [term for term in self.terms if not isinstance(term, NoiseTerm | NoiseSize)]
 
     def coefficients(self, share: float) -> list[float]:
         """Weight of each term when ``share`` of the stage is done."""
@@ -169,5 +169,5 @@ def labelled_terms(config: StageConfig, samples: Sequence[Sample], potential: Po
     if config.denoising.probability > 0:
         if not forces:
             raise InputError("denoising encodes forces, and the data have none; set denoising.probability to 0")
-        terms.append(NoiseTerm(config.denoising.weight))
+        terms += [NoiseTerm(config.denoising.weight), NoiseSize()]
     return terms

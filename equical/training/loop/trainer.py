@@ -20,6 +20,7 @@ from equical.training.loop.distributed import World
 from equical.training.loop.ema import using_weights
 from equical.training.loop.evaluate import EVALUATION_FACTOR, Evaluation, evaluate_samples
 from equical.training.loop.journal import Journal, Window, validation_line
+from equical.training.loop.loss import NoiseSize, NoiseTerm
 from equical.training.loop.optimizer import learning_rate_factor, set_learning_rate
 from equical.training.loop.progress import Clock, Progress, StopRequest, heed_signals
 from equical.training.loop.recompute import recomputing_activations
@@ -41,6 +42,13 @@ STATE_FILE = Path("checkpoints", "last.pt")
 
 AGREEMENT = 0.02
 """Relative difference of errors between a starting model and the model at step 0 that rounding may cause."""
+
+
+NOISE_UNLEARNT = 0.95
+"""Share of the noise that is left to predict at the end of a stage, above which DeNS has not begun to work."""
+
+NOISE_JUDGED_AFTER = 200
+"""Steps of a stage before which nobody expects it to."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +165,7 @@ class Trainer:
         settings = self.plan[self.progress.stage]
         seed = self.config.seed + self.progress.stage
         self.stage = begin_stage(settings, before, self.start.train, self.device, seed)
+        self.noise_left = 0.0
         self.window = Window(len(self.stage.terms) + 1, self.device)
         self.best = {}
         if state is not None:
@@ -169,7 +178,7 @@ class Trainer:
         settings = self.stage.config
         if len(self.plan) > 1:
             self.journal.say(f"stage {self.progress.stage + 1} of {len(self.plan)}: {settings.name}")
-        names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms)
+        names = ", ".join(f"{term.coefficient:g}·{term.name}" for term in self.stage.terms if term.coefficient)
         self.journal.say(f"loss: {names}")
         unused = settings.loss.stress.weight > 0 and not self.stage.potential.predicts_stress
         if unused and self.world.speaks and any(sample.has_stress for sample in self.start.train):
@@ -299,6 +308,8 @@ class Trainer:
         row["loss"] = sum(c * mean for c, mean in zip(coefficients, means, strict=False))
         row |= {term.column: mean for term, mean in zip(terms, means, strict=False)}
         row["gradient_norm"] = means[-1]
+        if row.get(NoiseSize.column):
+            self.noise_left = row[NoiseTerm.column] / row[NoiseSize.column]
         row["atoms_per_second"] = self.window.atoms / max(self.window.seconds, 1e-9)
         self.journal.add_training(row, (progress.stage + share) / len(self.plan))
         self.window.clear()
@@ -356,6 +367,12 @@ class Trainer:
         if self.progress.evaluated_step != self.progress.step:
             self._validate()
         self._export_last()
+        if self.noise_left > NOISE_UNLEARNT and self.progress.stage_step >= NOISE_JUDGED_AFTER:
+            left = f"{100 * self.noise_left:.0f} %"
+            warn(
+                f"stage {self.stage.config.name}: of the noise, {left} is left to predict, so denoising has taught "
+                "nothing; train longer, raise denoising.weight, or do without"
+            )
         if self.progress.stage + 1 == len(self.plan):
             self.progress.done = True  # and everything that this promises is on disk
             self._save()

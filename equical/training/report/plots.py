@@ -23,8 +23,9 @@ def plot_learning_curve(folder: Path) -> None:
     training, validation = read_table(folder / "training.csv"), read_table(folder / "validation.csv")
     if not training and not validation:
         return
-    figure = _figure(9.0, 3.6)
-    left, right = figure.subplots(1, 2)
+    noisy = any(row.get("noise_size_sigma", 0) > 0 for row in training)
+    figure = _figure(13.5 if noisy else 9.0, 3.6)
+    left, right, *beside = figure.subplots(1, 3 if noisy else 2)
     _lines(left, training, {"loss": ("training", "C0")})
     _lines(left, validation, {"loss": ("validation (averaged weights)", "C1")})
     left.set(xlabel="step", ylabel="loss", yscale="log")
@@ -35,7 +36,11 @@ def plot_learning_curve(folder: Path) -> None:
     }
     _lines(right, validation, names)
     right.set(xlabel="step", ylabel="validation error", yscale="log")
-    for axes in (left, right):
+    for axes in beside:
+        _lines(axes, training, {"noise_sigma": ("noise, as predicted", "C5")})
+        _lines(axes, training, {"noise_size_sigma": ("noise, if none were predicted", "0.6")})
+        axes.set(xlabel="step", ylabel="error of the noise (σ)", ylim=(0, None))
+    for axes in (left, right, *beside):
         if axes.lines:
             axes.legend(frameon=False, fontsize=8)
         axes.grid(alpha=0.3)

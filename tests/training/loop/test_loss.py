@@ -8,7 +8,7 @@ from equical.training.config import LossConfig
 from equical.training.data.batching import collate
 from equical.training.data.dataset import make_samples, read_frames
 from equical.training.data.neighbor_rules import NeighborRules
-from equical.training.loop.loss import EnergyTerm, ForcesTerm, NoiseTerm, StressTerm, loss_sums, loss_terms
+from equical.training.loop.loss import EnergyTerm, ForcesTerm, NoiseSize, NoiseTerm, StressTerm, loss_sums, loss_terms
 from tests.training.labelled import data, write_copper
 
 
@@ -77,11 +77,14 @@ def test_noise_counts_on_displaced_atoms_only(batch):
     mask = torch.zeros(12, dtype=torch.bool)
     mask[2:4] = True
     noise = torch.zeros(12, 3, dtype=torch.float64)
+    noise[2, 0], noise[3, 1], noise[4, 2] = 5.0, -2.0, 70.0
     corrupted = replace(batch, encoding=ForceEncoding(batch.forces, mask), noise=noise)
     guess = noise + 100.0
-    guess[2], guess[3] = torch.tensor([0.0, 3.0, 4.0]), torch.tensor([1.0, 0.0, 0.0])
+    guess[2], guess[3] = noise[2] + torch.tensor([0.0, 3.0, 4.0]), noise[3] + torch.tensor([1.0, 0.0, 0.0])
     assert means(NoiseTerm(1.0), prediction(batch, noise=guess), corrupted) == pytest.approx(3.0)
     assert loss_sums([NoiseTerm(1.0)], prediction(batch), batch)[1].item() == 0
+    assert means(NoiseSize(), prediction(batch), corrupted) == pytest.approx(3.5)
+    assert loss_sums([NoiseSize()], prediction(batch), batch)[1].item() == 0
 
 
 def test_a_weight_of_zero_drops_a_term():

@@ -157,8 +157,19 @@ def test_denoising_trains_either_kind_of_forces(data, tmp_path, forces):
     model = {**MODEL, "forces": forces}
     train(configuration(data, model=model, training={"denoising": DENS}), tmp_path / "run")
     noise = [float(row["noise_sigma"]) for row in rows(tmp_path / "run" / "training.csv")]
+    size = [float(row["noise_size_sigma"]) for row in rows(tmp_path / "run" / "training.csv")]
     assert all(0.5 < error < 5 for error in noise)
+    # The mean length of a vector of three normal numbers is √(8/π), here over a few atoms.
+    assert max(size) == pytest.approx(1.6, abs=0.6)
     assert not load_checkpoint(tmp_path / "run" / "model").potential.config.denoising
+
+
+def test_noise_that_is_not_learnt_is_warned_of(data, tmp_path, monkeypatch):
+    """With a weight of next to nothing the head goes on predicting next to nothing."""
+    monkeypatch.setattr("equical.training.loop.trainer.NOISE_JUDGED_AFTER", 1)
+    unlearnt = {**DENS, "weight": 1e-9, "probability": 1.0}
+    with pytest.warns(UserWarning, match=r"of the noise, \d+ % is left to predict, so denoising has taught nothing"):
+        train(configuration(data, training={"denoising": unlearnt}), tmp_path / "run")
 
 
 def test_stages_hand_their_weights_on(data, tmp_path):
