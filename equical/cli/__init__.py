@@ -29,6 +29,7 @@ MODULES = {
     "vib": "equical.cli.vib",
     "neb": "equical.cli.neb",
     "adsorb": "equical.cli.adsorb",
+    "serve": "equical.cli.serve",
     "train": "equical.cli.train",
     "finetune": "equical.cli.finetune",
     "eval": "equical.cli.eval",

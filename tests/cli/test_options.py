@@ -28,6 +28,7 @@ READERS = (
     "bench",
     "finetune",
     "eval",
+    "serve",
     "data check",
 )
 
