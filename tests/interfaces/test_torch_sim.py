@@ -45,6 +45,8 @@ def test_a_system_that_cannot_be_evaluated_is_named(copper, tiny_calculator, tor
 @pytest.mark.parametrize("names", [PERIODIC, ("molecule", "molecule in a box", "lonely atom")])
 def test_gives_what_the_calculator_gives(names, structures, tiny_calculator, torch_sim):
     systems = [structures[name] for name in names]
+    for atoms in systems:
+        atoms.set_cell(atoms.cell.array @ [[1, 0.05, 0], [0, 1, 0], [0.02, 0, 1]], scale_atoms=True)  # not symmetric
     model = torch_sim_model(tiny_calculator)
     state = torch_sim.io.atoms_to_state(systems, torch.device("cpu"), torch.float64)
     found = model(state)
