@@ -110,6 +110,15 @@ def cases() -> list[Case]:
             ("silicon",),
         ),
         Case(
+            "qha",
+            [
+                "equical qha copper/relaxed.extxyz --volume-range 0.97 1.045 --volumes 6 --temperatures 0 300 10"
+                " --output qha"
+            ],
+            {"qha/qha.png": "qha.png", "qha/helmholtz.png": "qha-helmholtz.png"},
+            ("copper",),
+        ),
+        Case(
             "vib",
             [
                 HYDROXYL,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from equical.workflows.md import MDResult, md
     from equical.workflows.neb import NebResult, neb
     from equical.workflows.phonon import PhononResult, phonon
+    from equical.workflows.qha import QhaResult, qha
     from equical.workflows.relax import RelaxResult, relax, relax_many
     from equical.workflows.vib import VibResult, vib
 
@@ -43,6 +44,7 @@ _HOME = {
     "MDResult": "equical.workflows.md",
     "NebResult": "equical.workflows.neb",
     "PhononResult": "equical.workflows.phonon",
+    "QhaResult": "equical.workflows.qha",
     "RelaxResult": "equical.workflows.relax",
     "TrainResult": "equical.training.result",
     "VibResult": "equical.workflows.vib",
@@ -59,6 +61,7 @@ _HOME = {
     "md": "equical.workflows.md",
     "neb": "equical.workflows.neb",
     "phonon": "equical.workflows.phonon",
+    "qha": "equical.workflows.qha",
     "read_structure": "equical.structures",
     "read_structures": "equical.structures",
     "relax": "equical.workflows.relax",
@@ -82,6 +85,7 @@ __all__ = [
     "MDResult",
     "NebResult",
     "PhononResult",
+    "QhaResult",
     "RelaxResult",
     "TrainResult",
     "VibResult",
@@ -99,6 +103,7 @@ __all__ = [
     "md",
     "neb",
     "phonon",
+    "qha",
     "read_structure",
     "read_structures",
     "relax",

@@ -23,6 +23,7 @@ SMALL = {  # arguments of each example's main(), beside the model, that make it 
     "neb": {"images": 1, "steps": 1, "relax_ends": False},
     "path_integrals": {"beads": 2, "steps": 4, "socket": f"equical-example-{os.getpid()}"},
     "phonon": {"steps": 1, "repeats": 1, "mesh": 10.0},
+    "qha": {"volumes": 5, "supercell": 2.0, "mesh": 5.0},
     "relax": {"steps": 2},
     "single_point": {},
     "vib": {"size": 1, "steps": 1, "force": True},

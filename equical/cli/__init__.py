@@ -26,6 +26,7 @@ MODULES = {
     "eos": "equical.cli.eos",
     "elastic": "equical.cli.elastic",
     "phonon": "equical.cli.phonon",
+    "qha": "equical.cli.qha",
     "vib": "equical.cli.vib",
     "neb": "equical.cli.neb",
     "adsorb": "equical.cli.adsorb",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from equical.cli.harmonic_options import harmonic_options
 from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
@@ -21,30 +22,15 @@ if TYPE_CHECKING:
 
 @click.command("phonon")
 @structure_argument
-@click.option("--supercell", type=(int, int, int), metavar="NX NY NZ", help="Repeats of the input cell.")
-@click.option("--min-length", type=float, help="Å. Least width of the supercell instead.  [default: 10]")
-@click.option("--displacement", type=float, default=0.01, show_default=True, help="Å. How far atoms are moved.")
-@click.option("--mesh", type=float, default=100.0, show_default=True, help="Å. Density of the q-point mesh.")
-@click.option(
-    "--temperatures",
-    type=(float, float, float),
-    metavar="FIRST LAST STEP",
-    default=(0, 1000, 10),
-    show_default=True,
-    help="K. Where thermal properties are wanted.",
-)
+@harmonic_options
 @click.option("--relax-first", is_flag=True, help="Relax the ions first, within the cell and the space group.")
 @click.option("--force", is_flag=True, help="Go on although the structure has forces above 1e-3 eV/Å.")
 @run_options
 def phonon(
     structure: StructureFile,
-    supercell: tuple[int, int, int] | None,
-    min_length: float | None,
-    displacement: float,
-    mesh: float,
-    temperatures: tuple[float, float, float],
     relax_first: bool,
     force: bool,
+    harmonic: dict[str, Any],
     options: RunOptions,
 ) -> None:
     """Phonons of a crystal: bands, density of states, thermal properties, imaginary modes.
@@ -52,26 +38,15 @@ def phonon(
     Finite displacements in a supercell, through phonopy, whose own tools can go on from the files written here. Forces
     are kept as they come: a run that was killed goes on with --resume.
     """
-    import numpy as np
-
-    from equical.errors import InputError
     from equical.workflows.phonon import phonon as run
 
-    if supercell and min_length is not None:
-        raise InputError("give either --supercell or --min-length, not both")
-    first, last, step = temperatures
-    if not (0 <= first <= last and step > 0):
-        raise InputError("--temperatures takes FIRST LAST STEP in kelvin, such as 0 1000 10, none of them negative")
     with warnings_as_lines(options.quiet):
         result = run(
             structure.read(),
             options.make_calculator(),
-            supercell=supercell or (10.0 if min_length is None else min_length),
-            displacement=displacement,
-            mesh=mesh,
-            temperatures=np.arange(first, last + 1e-6 * step, step).tolist(),
             relax_first=relax_first,
             force=force,
+            **harmonic,
             **options.into(f"phonon-{structure.stem}"),
         )
     if not options.quiet:

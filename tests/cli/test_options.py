@@ -22,6 +22,7 @@ READERS = (
     "eos",
     "elastic",
     "phonon",
+    "qha",
     "vib",
     "check",
     "adsorb",

@@ -8,7 +8,7 @@ from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
 from equical.workflows.common.vacuum import VACUUM, widest_gap
 
-__all__ = ["bare_crystal", "require_total_energy"]
+__all__ = ["bare_crystal", "require_total_energy", "with_volume"]
 
 
 def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) -> Atoms:
@@ -47,3 +47,10 @@ def require_total_energy(calculator: BaseCalculator, purpose: str) -> None:
     """Refuse a model whose energy is an adsorption energy: it says nothing about straining a bulk crystal."""
     if getattr(calculator, "energy_kind", "total") == "adsorption":
         raise InputError(f"this model predicts adsorption energies; {purpose} needs one of total energies")
+
+
+def with_volume(crystal: Atoms, ratio: float) -> Atoms:
+    """The crystal with ``ratio`` times its volume, scaled isotropically, fractional coordinates kept."""
+    scaled = crystal.copy()
+    scaled.set_cell(crystal.cell[:] * ratio ** (1 / 3), scale_atoms=True)
+    return scaled

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms, units
 
-from equical.workflows.common.crystal import bare_crystal, require_total_energy
+from equical.workflows.common.crystal import bare_crystal, require_total_energy, with_volume
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.evaluations import Arrays, Evaluations
 from equical.workflows.common.folder import RunFolder
@@ -85,7 +85,7 @@ def eos(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         structures, unrelaxed = [], []
         ratios = np.linspace(1 - volume_range, 1 + volume_range, num_points)
         for index, ratio in enumerate(progress_bar(ratios, "volumes", "points", show=progress)):
-            scaled = _scaled(crystal, ratio)
+            scaled = with_volume(crystal, ratio)
             point = store.get(f"{index:04d}", scaled, lambda a: _evaluate(a, calculator, settings))
             if index == 0:  # the calculator has accepted the crystal
                 folder.begin("eos", settings, calculator, crystal)
@@ -108,13 +108,6 @@ def eos(  # noqa: PLR0913 (the settings are spelled out for those who call this 
             write_eos(folder, result)
             folder.finish(result, calculator)
     return result
-
-
-def _scaled(crystal: Atoms, ratio: float) -> Atoms:
-    """The crystal with ``ratio`` times its volume, fractional coordinates kept."""
-    scaled = crystal.copy()
-    scaled.set_cell(crystal.cell[:] * ratio ** (1 / 3), scale_atoms=True)
-    return scaled
 
 
 def _evaluate(atoms: Atoms, calculator: BaseCalculator, settings: EosSettings) -> dict[str, object]:
@@ -145,7 +138,7 @@ def _fitted(crystal: Atoms, structures: Sequence[Atoms], form: str) -> dict[str,
     structure = None
     if not fit.problem:
         nearest = structures[int(np.abs(volumes - fit.volume).argmin())]
-        structure = _scaled(nearest, fit.volume / nearest.get_volume())
+        structure = with_volume(nearest, fit.volume / nearest.get_volume())
         structure.calc = None
     nan = float("nan")
     return {

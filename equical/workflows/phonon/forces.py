@@ -19,8 +19,11 @@ from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import ask_spglib
 
-__all__ = ["ForceConstants", "displaced_supercells", "make_force_constants", "repeats_for_length"]
+__all__ = ["SYMPREC", "ForceConstants", "displaced_supercells", "make_force_constants", "repeats_for_length"]
 __all__ += ["symmetry_dataset"]
+
+SYMPREC = 1e-4
+"""Å. Tolerance of the symmetry search."""
 
 
 @dataclass(frozen=True)

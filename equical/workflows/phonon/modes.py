@@ -20,6 +20,7 @@ __all__ = [
     "plainest_first",
     "run_bands",
     "run_dos",
+    "run_mesh",
     "run_thermal",
     "worst_first",
 ]
@@ -53,6 +54,11 @@ class ImaginaryMode:
     q: tuple[float, float, float]
     band: int
     where: str
+
+    def __str__(self) -> str:
+        """Such as ``"-1.20 THz at q = (0, 0, 0.5) (supercell), band 1"``."""
+        q = ", ".join(f"{x:.4g}" for x in self.q)
+        return f"{self.frequency:.2f} THz at q = ({q}) ({self.where}), band {self.band}"
 
 
 @dataclass(frozen=True)
@@ -116,9 +122,13 @@ def _latex(label: str) -> str:
     return f"${letter}{''.join(f'_{{{i}}}' for i in index)}$"
 
 
-def run_dos(phonopy: Phonopy, mesh: float) -> None:
-    """Run a Γ-centred mesh with N = mesh |b| points along each reciprocal vector, and the density of states on it."""
+def run_mesh(phonopy: Phonopy, mesh: float) -> None:
+    """Run a Γ-centred mesh with N = mesh |b| points along each reciprocal vector b."""
     phonopy.run_mesh(float(mesh))
+
+
+def run_dos(phonopy: Phonopy) -> None:
+    """Run the density of states on the mesh."""
     phonopy.run_total_dos()
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from equical.neighbors.cells import heights
 from equical.workflows.common.at_rest import largest_force, refuse_unless_forced, require_numbers
 from equical.workflows.common.crystal import bare_crystal, require_total_energy
 from equical.workflows.common.deprecated import formerly
@@ -25,11 +24,17 @@ from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.phonon.files import PHONON_FILES, write_phonon
 from equical.workflows.phonon.forces import (
-    ForceConstants,
+    SYMPREC,
     displaced_supercells,
     make_force_constants,
     repeats_for_length,
     symmetry_dataset,
+)
+from equical.workflows.phonon.judgement import (
+    LARGEST_FORCE,
+    judge_force_constants,
+    judge_supercell,
+    supercell_width,
 )
 from equical.workflows.phonon.modes import (
     ImaginaryMode,
@@ -37,6 +42,7 @@ from equical.workflows.phonon.modes import (
     find_imaginary_modes,
     run_bands,
     run_dos,
+    run_mesh,
     run_thermal,
 )
 from equical.workflows.phonon.result import PhononResult
@@ -49,18 +55,6 @@ if TYPE_CHECKING:
 __all__ = ["phonon"]
 
 PURPOSE = "a phonon calculation"
-
-LARGEST_FORCE = 1e-3
-"""eV/Å. A structure with a larger force is refused: it is no minimum, and what phonons tell about it is not either."""
-
-SMALLEST_WIDTH = 8.0
-"""Å. Between opposite faces of the supercell; a smaller one is accepted with a warning."""
-
-LARGEST_VIOLATION = 0.02
-"""Of the acoustic sum rule, relative to the largest force constant; a larger one is reported as a warning."""
-
-SYMPREC = 1e-4
-"""Å. Tolerance of the symmetry search."""
 
 
 @formerly(quiet=("progress", not_))
@@ -138,14 +132,14 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
         with progress_bar(None, "bands", "", show=progress, total=3, bar_format="{desc}") as bar:
             segments = run_bands(phonopy)
             bar.set_description("density of states")
-            run_dos(phonopy, mesh)
+            run_mesh(phonopy, mesh)
+            run_dos(phonopy)
             bar.set_description("thermal properties")
             thermal = run_thermal(phonopy, np.array(settings.temperatures))
         imaginary = find_imaginary_modes(phonopy, segments)
-        width = float(heights(phonopy.supercell.cell).min())
-        if len(phonopy.symmetry.pointgroup_operations) < len(phonopy.primitive_symmetry.pointgroup_operations):
-            warn("the supercell has a lower symmetry than the crystal, and so will its phonons: repeat the cell evenly")
-        _judge(width, constants, imaginary, thermal)
+        judge_supercell(phonopy)
+        judge_force_constants(constants)
+        _judge(imaginary, thermal)
 
         dataset = symmetry_dataset(crystal, SYMPREC)
         result = PhononResult(
@@ -153,7 +147,7 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
             displacement=displacement,
             max_force=max_force,
             supercell=repeats,
-            supercell_width=width,
+            supercell_width=supercell_width(phonopy),
             space_group="unknown" if dataset is None else f"{dataset.international} ({dataset.number})",
             num_displacements=len(phonopy.supercells_with_displacements),
             num_reused=store.reused,
@@ -182,23 +176,10 @@ def _relaxed(atoms: Atoms, calculator: BaseCalculator) -> dict[str, NDArray[np.f
     return {"positions": relaxed.atoms.positions}  # the force left is checked
 
 
-def _judge(width: float, constants: ForceConstants, imaginary: list[ImaginaryMode], thermal: ThermalProperties) -> None:
-    """Say what makes the result doubtful."""
-    if width < SMALLEST_WIDTH:
-        warn(
-            f"the supercell is only {width:.1f} Å wide: atoms may feel their own images, and frequencies away from the "
-            "q-points that fit it are not to be trusted; take --min-length 10 or more"
-        )
-    if constants.sum_rule_violation > LARGEST_VIOLATION * constants.largest:
-        warn(
-            f"force constants broke the acoustic sum rule by {constants.sum_rule_violation:.2g} eV/Å² before it was "
-            "imposed: forces are noisy or depend on absolute positions"
-        )
+def _judge(imaginary: list[ImaginaryMode], thermal: ThermalProperties) -> None:
+    """Say what is left out where the crystal is not stable."""
     if imaginary:
-        worst = imaginary[0]
-        q = ", ".join(f"{x:.4g}" for x in worst.q)
         exact = any(mode.where == "supercell" for mode in imaginary)
         doubt = "" if exact else "; none at the q-points that fit the supercell: try a larger one"
-        where = f"q = ({q}) ({worst.where}), band {worst.band}"
-        warn(f"imaginary modes, down to {worst.frequency:.2f} THz at {where}{doubt}")
+        warn(f"imaginary modes, down to {imaginary[0]}{doubt}")
         warn(f"thermal properties leave out {100 * thermal.left_out:.2g} % of the modes: imaginary or zero")

@@ -11,11 +11,11 @@ import numpy as np
 from equical.errors import InputError
 from equical.workflows.common.settings import Settings
 
-__all__ = ["PhononSettings"]
+__all__ = ["HarmonicSettings", "PhononSettings"]
 
 
 @dataclass(frozen=True)
-class PhononSettings(Settings):
+class HarmonicSettings(Settings):
     """Which supercell to displace atoms in, and what to make of the forces.
 
     Attributes:
@@ -24,21 +24,17 @@ class PhononSettings(Settings):
         mesh: Å. Density of states and thermal properties are summed over ``mesh |b|`` points along each reciprocal
             vector b (without 2π).
         temperatures: K; by default 0 to 1000 in steps of 10.
-        relax_first: relax the ions first, within the cell and the space group.
-        force: go on although the structure has forces above 1e-3 eV/Å.
 
     Raises:
         InputError: a value out of range.
     """
 
-    ADJUSTABLE: ClassVar[frozenset[str]] = frozenset({"mesh", "temperatures", "force"})
+    ADJUSTABLE: ClassVar[frozenset[str]] = frozenset({"mesh", "temperatures"})
 
     supercell: tuple[int, int, int] | float = 10.0
     displacement: float = 0.01
     mesh: float = 100.0
     temperatures: Sequence[float] | None = None
-    relax_first: bool = False
-    force: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "supercell", _supercell(self.supercell))
@@ -52,6 +48,25 @@ class PhononSettings(Settings):
         if kelvin.ndim != 1 or kelvin.size == 0 or not (kelvin >= 0).all():
             raise InputError("temperatures must be a list of numbers of kelvin, none of them negative")
         object.__setattr__(self, "temperatures", tuple(kelvin.tolist()))
+
+
+@dataclass(frozen=True)
+class PhononSettings(HarmonicSettings):
+    """Which supercell to displace atoms in, what to make of the forces, and in what state the crystal must be.
+
+    Attributes:
+        supercell, displacement, mesh, temperatures: see :class:`HarmonicSettings`.
+        relax_first: relax the ions first, within the cell and the space group.
+        force: go on although the structure has forces above 1e-3 eV/Å.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    ADJUSTABLE: ClassVar[frozenset[str]] = HarmonicSettings.ADJUSTABLE | {"force"}
+
+    relax_first: bool = False
+    force: bool = False
 
 
 def _supercell(supercell: Sequence[int] | float) -> tuple[int, int, int] | float:
