@@ -2,7 +2,7 @@
 
 On the command line the same is
 
-    equical elastic cu.cif --relax-first
+    equical elastic cu.cif
 """
 
 from ase.build import bulk
@@ -18,7 +18,8 @@ def main(
     model: str = "metals-pbe", relax_first: bool = True, force: bool = False, folder: str = "elastic-example"
 ) -> None:
     # Constants belong to a crystal free of stress, so cell and ions are relaxed first, within the space group.
-    # One that is under stress nevertheless is refused, unless one insists with force=True.
+    # One that is under stress nevertheless is refused, unless one insists with force=True. A model whose constants are
+    # others at larger strains is warned of.
     result = elastic(
         bulk("Cu", "fcc", a=3.61),
         EquiCalc(model, dtype="float64"),
@@ -36,6 +37,10 @@ def main(
     # How far the six independent fits are from the symmetry of the crystal tells how well they are converged.
     print(f"deviation from the symmetry {100 * result.symmetry_deviation:.2g} %")
     print(f"largest residual of a fit {100 * result.residual.max():.2g} %")
+
+    check = result.strain_dependence
+    for name, here, there in zip(check.names, check.moduli_fitted, check.moduli_check, strict=True):
+        print(f"{name:12}  {here:6.1f} GPa, and {there:.1f} GPa at strains of {check.check_strain:g}")
 
     if result.moduli is None:
         print(f"mechanically unstable: lowest eigenvalue of the stiffness {result.kelvin_moduli[0]:.1f} GPa")

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 @click.option("--max-strain", type=float, default=0.005, show_default=True, help="Largest strain of each mode.")
 @click.option("--strains", type=int, default=4, show_default=True, help="Strains of each mode, half of either sign.")
 @click.option("--clamped", is_flag=True, help="Let the ions follow the strain instead of relaxing them.")
-@click.option("--relax-first", is_flag=True, help="Relax cell and ions first, within the space group.")
+@click.option(
+    "--relax-first/--as-given",
+    default=True,
+    show_default=True,
+    help="Relax cell and ions first, within the space group.",
+)
 @click.option("--fmax", type=float, default=1e-3, show_default=True, help="eV/Å. Where relaxations stop.")
 @click.option("--force", is_flag=True, help="Go on although the structure is under stress.")
 @run_options
@@ -40,8 +45,8 @@ def elastic(
 ) -> None:
     """Elastic constants C_IJ of a crystal, its moduli and its mechanical stability.
 
-    They come from stresses at small strains of each of the six kinds, with relaxed ions. The structure must be free of
-    stress, or be relaxed with --relax-first.
+    Cell and ions are relaxed first. The constants come from stresses at small strains of each of the six kinds, with
+    relaxed ions. They are computed once more from larger strains, and those that depend on them are warned of.
     """
     from equical.workflows.elastic import elastic as run
 
@@ -64,9 +69,16 @@ def elastic(
 
 
 def _print(result: ElasticResult) -> None:
+    if result.relaxed_first:
+        click.echo(f"cell and ions were relaxed first: volume {100 * result.volume_change:+.2f} %")
     click.echo(f"C_IJ (GPa) in the axes of the standard conventional cell, {result.space_group}")
     for row in result.stiffness_standard:
         click.echo(" ".join(f"{value + 0:9.2f}" for value in row.round(2)))
+    check = result.strain_dependence
+    change = f"{100 * check.strain_dependence:.2g} %"
+    click.echo(
+        f"largest change of a modulus from strains of {result.strains.max():g} to {check.check_strain:g}: {change}"
+    )
     moduli = result.moduli
     if moduli is None:
         click.echo("mechanically unstable: no moduli")

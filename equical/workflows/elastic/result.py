@@ -11,6 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from equical.workflows.common.result import Result
+from equical.workflows.elastic.strain_dependence import StrainDependence
 from equical.workflows.elastic.tensor import ElasticModuli
 
 __all__ = ["ElasticResult"]
@@ -34,8 +35,11 @@ class ElasticResult(Result):
         reference: the structure that was strained, relaxed as asked.
         reference_stress: ``[6]`` GPa, its stress; positive where the crystal pulls itself together.
         reference_max_force: eV/Å, its largest force.
+        relaxed_first: whether cell and ions were relaxed before.
+        volume_change: by that, relative to the volume of the input.
         strains: ``[S]`` amounts of strain of each mode.
         stresses: ``[6, S, 6]`` GPa, stress for each strain mode and amount.
+        strain_dependence: moduli at another magnitude of strain, which should be the same.
         converged: all relaxations reached ``fmax``, and the reference is free of stress.
         warnings, wall_time, output: see :class:`.Result`.
     """
@@ -52,8 +56,11 @@ class ElasticResult(Result):
     reference: Atoms = field(repr=False)
     reference_stress: NDArray[np.float64]
     reference_max_force: float
+    relaxed_first: bool
+    volume_change: float
     strains: NDArray[np.float64]
     stresses: NDArray[np.float64] = field(repr=False)
+    strain_dependence: StrainDependence
 
     UNITS: ClassVar[Mapping[str, str]] = {
         "stiffness": "GPa",
@@ -62,6 +69,11 @@ class ElasticResult(Result):
         "kelvin_moduli": "GPa",
         "reference_stress": "GPa",
         "reference_max_force": "eV/Å",
+        "volume_change": "1",
+        "check_strain": "1",
+        "moduli_fitted": "GPa",
+        "moduli_check": "GPa",
+        "strain_dependence": "1",
         "residual": "1",
         "symmetry_deviation": "1",
         "stresses": "GPa",
@@ -80,10 +92,17 @@ class ElasticResult(Result):
             "kelvin_moduli": self.kelvin_moduli,
             "reference_stress": self.reference_stress,
             "reference_max_force": self.reference_max_force,
+            "relaxed_first": self.relaxed_first,
+            "volume_change": self.volume_change,
             "residual": self.residual,
             "symmetry_deviation": self.symmetry_deviation,
             "stresses": self.stresses,
             "strains": self.strains,
+            "check_strain": self.strain_dependence.check_strain,
+            "moduli_names": self.strain_dependence.names,
+            "moduli_fitted": self.strain_dependence.moduli_fitted,
+            "moduli_check": self.strain_dependence.moduli_check,
+            "strain_dependence": self.strain_dependence.strain_dependence,
             "space_group": self.space_group,
             "num_atoms": len(self.reference),
         }

@@ -27,6 +27,7 @@ from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.elastic.files import ELASTIC_FILES, write_elastic
 from equical.workflows.elastic.result import ElasticResult
 from equical.workflows.elastic.settings import ElasticSettings
+from equical.workflows.elastic.strain_dependence import check_strain, compare, judge
 from equical.workflows.elastic.tensor import (
     COMPONENTS,
     VOIGT,
@@ -68,7 +69,7 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
     max_strain: float = 0.005,
     num_strains: int = 4,
     clamped: bool = False,
-    relax_first: bool = False,
+    relax_first: bool = True,
     fmax: float = 1e-3,
     force: bool = False,
     output: str | PathLike[str] | None = None,
@@ -78,12 +79,17 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
 ) -> ElasticResult:
     """Compute the elastic constants of a crystal from its stress under small strains.
 
+    Cell and ions are relaxed first, within the space group, unless the structure is to be taken as given.
+
     Each of the six Voigt strains is applied with ``num_strains`` amounts, symmetric about zero up to ``max_strain``
     (engineering strain: a shear of 0.005 has tensor components of 0.0025). The cell becomes ``cell (1 + ε)`` with ε
     symmetric, and ions are relaxed in it unless ``clamped``. A constant, a slope and a curvature are fitted to each
     stress component; the slope is the elastic constant. Thus the stress of the reference is subtracted, and the slope
     is that of a straight line, as the amounts are symmetric, while the residual does not count the crystal's
     anharmonicity.
+    The six strains are applied once more with another magnitude, four times as large (or, from 0.01 on, four times as
+    small): constants that depend on it are warned of.
+
     Under a reference stress σ the slopes are Wallace's stress-strain coefficients, which differ from second derivatives
     of the energy by terms of order σ.
 
@@ -94,7 +100,8 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
         max_strain: largest amount of strain.
         num_strains: amounts for each mode, an even number of at least 4.
         clamped: let the ions follow the strain instead of relaxing them.
-        relax_first: relax cell and ions, within the space group, before anything else.
+        relax_first: relax cell and ions, within the space group, before anything else; False takes the structure as
+            given, which must be free of stress.
         fmax: eV/Å. Where the relaxations stop.
         force: go on from a reference under stress or, with ``clamped``, with forces.
         output: folder for ``result.json``, ``stiffness.csv``, ``reference.extxyz`` and plots.
@@ -116,7 +123,7 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
             folder, "points", calculator, {"clamped": clamped, "fmax": fmax, "relax_first": relax_first}
         )
         first = store.get("reference", crystal, lambda a: _reference(a, calculator, clamped, relax_first, fmax))
-        at_rest = _check_reference(first, clamped, force)
+        at_rest = check_reference(first, settings)
         folder.begin("elastic", settings, calculator, crystal)
         reference = crystal.copy()
         reference.set_cell(first["cell"])
@@ -125,17 +132,23 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
 
         half = np.linspace(0, max_strain, num_strains // 2 + 1)[1:]
         strains = np.concatenate([-half[::-1], half])
-        stresses = np.empty((6, num_strains, 6))
-        for mode, number in progress_bar(list(np.ndindex(6, num_strains)), "strains", "strains", show=progress):
-            strained = _strained(reference, mode, float(strains[number]))
-            point = store.get(f"{mode}-{number:02d}", strained, lambda a: _stressed(a, calculator, clamped, fmax))
-            stresses[mode, number] = point["stress"]
+        other = check_strain(max_strain)
+        amounts = {f"{number:02d}": float(amount) for number, amount in enumerate(strains)}
+        amounts |= {"check-0": -other, "check-1": other}
+        stresses = np.empty((6, len(amounts), 6))
+        steps = [(mode, *step) for mode in range(6) for step in enumerate(amounts.items())]
+        for mode, number, (name, amount) in progress_bar(steps, "strains", "strains", show=progress):
+            strained = _strained(reference, mode, amount)
+            point = store.get(f"{mode}-{name}", strained, lambda a: _stressed(a, calculator, clamped, fmax))
+            stresses[mode, number] = point["stress"] / units.GPa
             if not point["converged"]:
-                unconverged.append(f"{COMPONENTS[mode]} {strains[number]:+.2g}")
+                unconverged.append(f"{COMPONENTS[mode]} {amount:+.2g}")
         if unconverged:
             warn(f"ions not relaxed to {fmax:g} eV/Å at {', '.join(unconverged)}")
         result = ElasticResult(
-            **_fitted(reference, first, strains, stresses / units.GPa),
+            **_fitted(reference, first, strains, stresses),
+            relaxed_first=relax_first,
+            volume_change=reference.get_volume() / crystal.get_volume() - 1,
             converged=at_rest and not unconverged,
             warnings=tuple(noted),
             wall_time=time.perf_counter() - began,
@@ -173,16 +186,18 @@ def _reference(
     }
 
 
-def _check_reference(reference: Arrays, clamped: bool, force: bool) -> bool:
+def check_reference(reference: Arrays, settings: ElasticSettings) -> bool:
     """Refuse a reference under stress, or accept it with a warning; whether there is nothing to warn of."""
     stress = float(np.abs(reference["stress"]).max()) / units.GPa
     found = []
     if stress > LARGEST_STRESS:
         found.append(f"the structure is under a stress of {stress:.2f} GPa (limit {LARGEST_STRESS:g})")
-    if clamped and reference["max_force"] > LARGEST_FORCE:
+    if settings.clamped and reference["max_force"] > LARGEST_FORCE:
         found.append(f"its ions feel forces up to {float(reference['max_force']):.3f} eV/Å (limit {LARGEST_FORCE:g})")
-    if found and not force:
-        raise InputError(f"{' and '.join(found)}: relax it first (--relax-first), or insist with --force")
+    if found and not settings.force:
+        because = "the relaxation did not converge: " if settings.relax_first else ""
+        advice = "try equical relax" if settings.relax_first else "let it be relaxed first (without --as-given)"
+        raise InputError(f"{because}{' and '.join(found)}: {advice}, or insist with --force")
     for shortcoming in found:
         warn(shortcoming)
     return not found
@@ -214,7 +229,11 @@ def _stress(atoms: Atoms, calculator: BaseCalculator) -> NDArray[np.float64]:
 
 
 def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray) -> dict[str, Any]:
-    """Fit the stiffness; the fields of :class:`ElasticResult` that follow from it."""
+    """Fit the stiffness; the fields of :class:`ElasticResult` that follow from it.
+
+    ``stresses``: ``[6, S + 2, 6]`` GPa, the last two at minus and plus the other magnitude of strain.
+    """
+    stresses, at_check = stresses[:, :-2], stresses[:, -2:]
     reference_stress = first["stress"] / units.GPa
     fitted, residual = fit_slopes(strains, stresses, reference_stress)
     symmetry = crystal_symmetry(reference, SYMPREC)
@@ -222,6 +241,11 @@ def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray
     deviation = float(np.abs(fitted - stiffness).max() / np.abs(stiffness).max())
     eigenvalues = kelvin_moduli(stiffness)
     stable = bool(eigenvalues[0] > 0)
+    other = check_strain(float(strains.max()))
+    check = symmetrize_stiffness((at_check[:, 1] - at_check[:, 0]).T / (2 * other), symmetry.rotations)
+    standard, check = (rotate_stiffness(c, symmetry.to_standard) for c in (stiffness, check))
+    strain_dependence = compare(standard, check, other, cubic=symmetry.cubic)
+    judge(strain_dependence, float(strains.max()))
     if residual.max() > LARGEST_RESIDUAL:
         warn(f"stresses scatter about the fit by up to {100 * residual.max():.1f} %: try another --max-strain")
     if deviation > LARGEST_DEVIATION:
@@ -230,7 +254,7 @@ def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray
         warn(f"mechanically unstable (Born): lowest eigenvalue of the stiffness {eigenvalues[0]:.2f} GPa")
     return {
         "stiffness": stiffness,
-        "stiffness_standard": rotate_stiffness(stiffness, symmetry.to_standard),
+        "stiffness_standard": standard,
         "stiffness_fitted": fitted,
         "symmetry_deviation": deviation,
         "residual": residual,
@@ -243,4 +267,5 @@ def _fitted(reference: Atoms, first: Arrays, strains: NDArray, stresses: NDArray
         "reference_max_force": float(first["max_force"]),
         "strains": strains,
         "stresses": stresses,
+        "strain_dependence": strain_dependence,
     }

@@ -18,7 +18,8 @@ class ElasticSettings(Settings):
         max_strain: largest amount of strain (engineering strain: a shear of 0.005 has tensor components of 0.0025).
         num_strains: amounts for each mode, an even number of at least 4.
         clamped: let the ions follow the strain instead of relaxing them.
-        relax_first: relax cell and ions, within the space group, before anything else.
+        relax_first: relax cell and ions, within the space group, before anything else; otherwise the structure is
+            taken as given.
         fmax: eV/Å. Where the relaxations stop.
         force: go on from a reference under stress or, with ``clamped``, with forces.
 
@@ -29,7 +30,7 @@ class ElasticSettings(Settings):
     max_strain: float = 0.005
     num_strains: int = 4
     clamped: bool = False
-    relax_first: bool = False
+    relax_first: bool = True
     fmax: float = 1e-3
     force: bool = False
 

@@ -14,6 +14,7 @@ from equical.workflows.common.spacegroup import ask_spglib, space_group
 
 __all__ = [
     "COMPONENTS",
+    "KELVIN_WEIGHT",
     "VOIGT",
     "CrystalSymmetry",
     "ElasticModuli",
@@ -32,6 +33,12 @@ VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 """Name of each Voigt index."""
+
+KELVIN_WEIGHT: Matrix = np.sqrt(np.outer([1, 1, 1, 2, 2, 2], [1, 1, 1, 2, 2, 2]))
+"""What makes a matrix of Voigt's notation one of Kelvin's, whose eigenvalues are the same in any axes."""
+
+FIRST_CUBIC = 195
+"""Number of the first of the cubic space groups, which are the last ones."""
 
 _VOIGT_INDEX = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 
@@ -113,8 +120,7 @@ def kelvin_moduli(stiffness: Matrix) -> NDArray[np.float64]:
     Born's criterion, without external stress: the crystal is stable where all of them are positive
     (F. Mouhat and F.-X. Coudert, Phys. Rev. B 90, 224104 (2014)).
     """
-    weight = np.sqrt([1, 1, 1, 2, 2, 2])
-    return np.linalg.eigvalsh(stiffness * np.outer(weight, weight))
+    return np.linalg.eigvalsh(stiffness * KELVIN_WEIGHT)
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,14 @@ class CrystalSymmetry:
 
     Attributes:
         space_group: international symbol and number, such as ``"Fm-3m (225)"``.
+        cubic: whether it is one of the cubic ones.
         rotations: ``[R, 3, 3]`` orthogonal matrices of the point group.
         to_standard: ``[3, 3]`` rotation from the input's axes to those of spglib's standard conventional cell
             (a along x, b in the xy plane).
     """
 
     space_group: str
+    cubic: bool
     rotations: Matrix
     to_standard: Matrix
 
@@ -137,12 +145,12 @@ def crystal_symmetry(atoms: Atoms, symprec: float) -> CrystalSymmetry:
     """Find the symmetry of a crystal with spglib, within ``symprec`` Å."""
     symbol = space_group(atoms, symprec)
     if symbol is None:
-        return CrystalSymmetry("P1 (1)", np.eye(3)[None], np.eye(3))
+        return CrystalSymmetry("P1 (1)", False, np.eye(3)[None], np.eye(3))
     cell = atoms.cell[:]
     dataset = ask_spglib("get_symmetry_dataset", (cell, atoms.get_scaled_positions(), atoms.numbers), symprec=symprec)
     unique = np.unique(dataset.rotations, axis=0)
     rotations = np.array([_orthogonal(cell.T @ w @ np.linalg.inv(cell.T)) for w in unique])
-    return CrystalSymmetry(symbol, rotations, _orthogonal(dataset.std_rotation_matrix))
+    return CrystalSymmetry(symbol, dataset.number >= FIRST_CUBIC, rotations, _orthogonal(dataset.std_rotation_matrix))
 
 
 def _orthogonal(matrix: Matrix) -> Matrix:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import units
+from numpy.typing import NDArray
 
 from equical.files import atomic_path
 
@@ -18,6 +19,9 @@ __all__ = ["plot_helmholtz", "plot_qha"]
 CURVES = 8
 """Temperatures whose free energies are drawn, at most."""
 
+NOTHING = 0.25
+"""J/K per mole of atoms. Below such a heat capacity the Grüneisen parameter is a ratio of rounding errors."""
+
 
 def plot_qha(result: QhaResult, path: Path) -> None:
     """Draw volume, thermal expansion, bulk modulus, heat capacities, Gibbs energy and Grüneisen parameter against T."""
@@ -27,7 +31,7 @@ def plot_qha(result: QhaResult, path: Path) -> None:
     panels = figure.subplots(2, 3, sharex=True).flat
     kelvin, found = result.temperatures, result.equilibrium
     style = "o-" if len(kelvin) < 4 else "-"
-    curves = [
+    curves: list[tuple[str, list[tuple[NDArray[np.float64], str, str | None]]]] = [
         ("volume (Å³/atom)", [(found.volume, "C0", None)]),
         ("thermal expansion ($10^{-6}$/K)", [(1e6 * found.thermal_expansion, "C3", None)]),
         ("bulk modulus (GPa)", [(found.bulk_modulus, "C2", None)]),
@@ -36,7 +40,7 @@ def plot_qha(result: QhaResult, path: Path) -> None:
             [(found.heat_capacity_p, "C0", "$C_P$"), (found.heat_capacity_v, "C1", "$C_V$")],
         ),
         ("Gibbs energy (eV/atom)", [(found.gibbs_energy, "C4", None)]),
-        ("Grüneisen parameter", [(np.where(kelvin > 0, found.gruneisen, np.nan), "C5", None)]),
+        ("Grüneisen parameter", [(np.where(found.heat_capacity_v > NOTHING, found.gruneisen, np.nan), "C5", None)]),
     ]
     for axes, (label, lines) in zip(panels, curves, strict=True):
         for values, color, name in lines:

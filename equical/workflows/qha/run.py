@@ -124,9 +124,10 @@ def qha(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         if isinstance(repeats, float):
             repeats = repeats_for_length(reference.cell[:], repeats)
 
-        ratios = np.round(np.linspace(*settings.volume_range, num_volumes), 4)
+        smallest, largest = settings.volume_range
+        ratios = np.linspace(smallest, largest, num_volumes).round(4)
         kelvin = settings.temperatures or ()
-        points = []
+        points: list[_Phonons] = []
         # From the largest volume on: what is unstable is so there most often, and is told at once.
         for ratio in progress_bar(ratios[::-1].tolist(), "volumes", "volumes", show=progress):
             name = f"{ratio:.4f}"
@@ -163,7 +164,7 @@ def qha(  # noqa: PLR0913 (the settings are spelled out for those who call this 
             supercell=repeats,
             supercell_width=supercell_width(points[0].phonopy),
             space_group=space_group(reference) or "unknown",
-            num_displacements=sum(len(point.phonopy.supercells_with_displacements) for point in points),
+            num_displacements=sum([len(point.phonopy.supercells_with_displacements) for point in points]),
             num_reused=store.reused + sum(point.num_reused for point in points),
             converged=not unrelaxed,
             warnings=tuple(noted),

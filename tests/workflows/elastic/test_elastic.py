@@ -1,6 +1,7 @@
 """Elastic constants against analytic crystals, second derivatives of the energy and published values."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from equical.errors import InputError
 from equical.workflows.elastic.plots import young_modulus
-from equical.workflows.elastic.run import elastic
+from equical.workflows.elastic.run import check_reference, elastic
+from equical.workflows.elastic.settings import ElasticSettings
+from equical.workflows.elastic.strain_dependence import compare
 from equical.workflows.elastic.tensor import (
     crystal_symmetry,
     elastic_moduli,
@@ -36,7 +39,7 @@ def cubic(c11, c12, c44):
 
 @pytest.fixture(scope="module")
 def copper():
-    return elastic(bulk("Cu", a=3.6), EMT(), relax_first=True)
+    return elastic(bulk("Cu", a=3.6), EMT())
 
 
 def test_lennard_jones_crystal():
@@ -99,7 +102,7 @@ def test_axes(copper):
 
 def test_hexagonal_symmetry():
     crystal = bulk("Cu", "hcp", a=COPPER / 2**0.5, c=COPPER / 2**0.5 * (8 / 3) ** 0.5)
-    result = elastic(crystal, EMT(), relax_first=True)
+    result = elastic(crystal, EMT())
     c = result.stiffness
     assert result.space_group == "P6_3/mmc (194)"
     assert c[5, 5] == pytest.approx((c[0, 0] - c[0, 1]) / 2, abs=1e-8)
@@ -157,7 +160,7 @@ def test_moduli_of_an_isotropic_and_of_a_cubic_crystal():
 
 def test_an_unstable_crystal_has_no_moduli(tmp_path):
     with pytest.warns(UserWarning, match="mechanically unstable"):
-        result = elastic(bulk("Cu", "bcc", a=2.86), EMT(), relax_first=True, output=tmp_path)
+        result = elastic(bulk("Cu", "bcc", a=2.86), EMT(), output=tmp_path)
     assert not result.stable and result.moduli is None
     assert result.kelvin_moduli[0] < 0
     assert json.loads((tmp_path / "result.json").read_text())["moduli"] is None
@@ -166,23 +169,33 @@ def test_an_unstable_crystal_has_no_moduli(tmp_path):
 
 def test_stress_is_refused_relaxed_or_insisted_on(tmp_path):
     squeezed = bulk("Cu", a=3.55)
-    with pytest.raises(InputError, match=r"under a stress of 4\.\d+ GPa \(limit 0.5\).*--relax-first"):
-        elastic(squeezed, EMT(), output=tmp_path / "out")
+    with pytest.raises(InputError, match=r"^the structure is under a stress of 4\.\d+ GPa \(limit 0.5\).*--as-given"):
+        elastic(squeezed, EMT(), relax_first=False, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     with pytest.warns(UserWarning, match="under a stress of"):
-        forced = elastic(squeezed, EMT(), force=True)
+        forced = elastic(squeezed, EMT(), relax_first=False, force=True)
     assert not forced.converged
-    relaxed = elastic(squeezed, EMT(), relax_first=True)
-    assert relaxed.converged
+    assert (forced.relaxed_first, forced.volume_change) == (False, 0)
+    relaxed = elastic(squeezed, EMT())
+    assert relaxed.converged and relaxed.relaxed_first
+    assert relaxed.volume_change == pytest.approx((COPPER / 3.55) ** 3 - 1, abs=1e-3)
     assert abs(relaxed.reference_stress).max() < 0.02
     assert forced.stiffness[0, 0] > relaxed.stiffness[0, 0] + 10
+
+
+def test_a_relaxation_that_left_stress_is_refused_in_other_words():
+    reference = {"stress": np.array([0.02, 0, 0, 0, 0, 0]), "max_force": np.array(0.0)}
+    with pytest.raises(
+        InputError, match=r"^the relaxation did not converge: .* stress of 3.20 GPa .*: try equical relax"
+    ):
+        check_reference(reference, ElasticSettings())
 
 
 def test_clamped_ions_with_forces_are_refused():
     shaken = bulk("Cu", a=COPPER, cubic=True)
     shaken.rattle(0.01, seed=1)
     with pytest.raises(InputError, match="ions feel forces up to"):
-        elastic(shaken, EMT(), clamped=True)
+        elastic(shaken, EMT(), clamped=True, relax_first=False)
 
 
 def test_slopes_are_those_of_straight_lines_and_residuals_ignore_curvature():
@@ -210,8 +223,8 @@ class Noisy(EMT):
 
 def test_noise_is_reported():
     with pytest.warns(UserWarning, match="scatter about the fit|deviate from the symmetry") as caught:
-        result = elastic(bulk("Cu", a=COPPER), Noisy(), clamped=True)
-    assert len(caught) == 2
+        result = elastic(bulk("Cu", a=COPPER), Noisy(), clamped=True, relax_first=False)
+    assert len([one for one in caught if "the strain (" not in str(one.message)]) == 2
     assert result.residual.max() > 0.02
     assert result.symmetry_deviation > 0.05
 
@@ -235,17 +248,17 @@ class NoNumbers(EMT):
         self.results[self.wrong] = self.results[self.wrong] * np.nan
 
 
+AS_GIVEN = {"relax_first": False}
+CLAMPED = {"clamped": True, "force": True}
+
+
 @pytest.mark.parametrize(
     ("atoms", "calculator", "settings", "message"),
     [
-        (bulk("Cu"), NoNumbers("stress"), {}, "a stress with values that are not numbers"),
-        (
-            bulk("Cu"),
-            NoNumbers("stress"),
-            {"clamped": True, "force": True},
-            "a stress with values that are not numbers",
-        ),
-        (bulk("Cu"), NoNumbers("forces"), {"clamped": True, "force": True}, "forces with values that are not numbers"),
+        (bulk("Cu"), NoNumbers("stress"), {}, "energy, forces or stress are not finite numbers"),
+        (bulk("Cu"), NoNumbers("stress"), AS_GIVEN, "a stress with values that are not numbers"),
+        (bulk("Cu"), NoNumbers("stress"), AS_GIVEN | CLAMPED, "a stress with values that are not numbers"),
+        (bulk("Cu"), NoNumbers("forces"), AS_GIVEN | CLAMPED, "forces with values that are not numbers"),
         (molecule("H2O"), EMT(), {}, "periodic in three directions"),
         (Atoms("Cu", cell=[3, 3, 15], pbc=True), EMT(), {}, "without atoms along cell vector c"),
         (bulk("Cu"), EnergyAlone(), {}, "EnergyAlone gives no stress"),
@@ -268,6 +281,70 @@ def test_models_of_adsorption_energies_are_refused():
         elastic(bulk("Cu"), calculator)
 
 
+class Dented(EMT):
+    """EMT with a dent, or a hump, of the energy at copper's cell: a Gaussian of one strain, as wide as ``WIDTH``.
+
+    A dent of depth d adds d/width² per volume to that modulus at strains well within it, and nothing beyond.
+    """
+
+    WIDTH = 0.006
+
+    def __init__(self, depth, mode):
+        """``depth``: eV/Å³, negative for a hump; ``mode``: index pair of the strain."""
+        super().__init__()
+        self.depth, self.mode = depth, mode
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        deformation = np.linalg.solve(bulk("Cu", a=COPPER).cell[:], self.atoms.cell[:])
+        i, j = self.mode
+        strain = deformation[i, i] - deformation[1, 1] if i == j else 2 * deformation[i, j]
+        slope = self.depth * strain / self.WIDTH**2 * np.exp(-(strain**2) / 2 / self.WIDTH**2)
+        change = np.zeros((3, 3))
+        change[i, j] = change[j, i] = slope
+        if i == j:
+            change[1, 1] = -slope
+        self.results["stress"] = self.results["stress"] + change[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+
+def test_constants_of_a_smooth_energy_do_not_depend_on_the_strain(copper):
+    found = copper.strain_dependence
+    assert found.names == ("C11−C12", "C44", "bulk modulus")
+    c = copper.stiffness
+    np.testing.assert_allclose(found.moduli_fitted, [c[0, 0] - c[0, 1], c[3, 3], (c[0, 0] + 2 * c[0, 1]) / 3])
+    assert found.check_strain == 0.02
+    assert 1e-4 < found.strain_dependence < 0.1
+    assert copper.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("depth", "mode", "message"),
+    [
+        (2e-5, (1, 2), r"answer depends on the strain \(C44: 11\d\.\d GPa at 0.005, 9\d.\d GPa at 0.02\)"),
+        (-1e-4, (0, 2), r"changes its sign with the strain \(C44: -\d+\.\d GPa at 0.005, \d+.\d GPa at 0.02\)"),
+        (-1e-4, (0, 0), r"changes its sign with the strain \(C11−C12: -\d+\.\d GPa at 0.005, \d+.\d GPa at 0.02\)"),
+    ],
+)
+def test_dents_and_humps_of_the_energy_are_found(depth, mode, message):
+    with pytest.warns(UserWarning) as caught:
+        elastic(bulk("Cu", a=COPPER), Dented(depth, mode), relax_first=False, clamped=True)
+    assert any(re.search(message, str(one.message)) for one in caught), [str(one.message) for one in caught]
+
+
+def test_strain_dependence_of_a_crystal_that_is_not_cubic():
+    """Along fixed modes: softer in one of them, in a crystal whose modes are mixed."""
+    one = cubic(170, 115, 90)
+    one[0, 0], one[4, 4] = 150, 60
+    other = one.copy()
+    other[4, 4] = 30
+    found = compare(one, other, 0.02, cubic=False)
+    assert found.names[0] == "Kelvin modulus 1" and len(found.names) == 6
+    np.testing.assert_allclose(np.sort(found.moduli_fitted), kelvin_moduli(one))
+    (changed,) = np.flatnonzero(found.changes > 1e-9)
+    assert (found.moduli_fitted[changed], found.moduli_check[changed]) == pytest.approx((120, 60))
+    assert found.strain_dependence == pytest.approx(0.5)
+
+
 @pytest.mark.drawn
 def test_files_and_resume(tmp_path):
     crystal = bulk("Cu", a=COPPER)
@@ -276,6 +353,8 @@ def test_files_and_resume(tmp_path):
     assert written["converged"] and written["stable"]
     assert written["moduli"]["bulk_hill"] == result.moduli.bulk_hill
     assert written["units"]["stiffness"] == "GPa"
+    assert written["moduli_check"] == result.strain_dependence.moduli_check.tolist()
+    assert written["relaxed_first"] is True
     np.testing.assert_array_equal(written["stiffness"], result.stiffness)
     table = np.loadtxt(tmp_path / "stiffness.csv", delimiter=",", skiprows=1)
     np.testing.assert_array_equal(table[:, 1:], result.stiffness)
