@@ -120,7 +120,7 @@ def kelvin_moduli(stiffness: Matrix) -> NDArray[np.float64]:
     Born's criterion, without external stress: the crystal is stable where all of them are positive
     (F. Mouhat and F.-X. Coudert, Phys. Rev. B 90, 224104 (2014)).
     """
-    return np.linalg.eigvalsh(stiffness * KELVIN_WEIGHT)
+    return np.asarray(np.linalg.eigvalsh(stiffness * KELVIN_WEIGHT), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Harmonic phonons of a crystal from finite displacements.
 
 ``run`` displaces atoms as ``settings`` say, ``forces`` makes force constants of what comes back, ``modes`` bands,
-densities and thermal properties of these; ``files`` and ``plots`` keep the ``result``.
+densities and thermal properties of these, ``projections`` the part of each atom; ``files`` and ``plots`` keep the
+``result``.
 """
 
 from equical.workflows.phonon.result import PhononResult

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from phonopy.file_IO import write_force_constants_to_hdf5
 
 from equical.files import atomic_path
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
-from equical.workflows.phonon.plots import plot_bands_and_dos, plot_thermal
+from equical.workflows.phonon.plots import (
+    plot_bands_and_dos,
+    plot_displacements,
+    plot_group_velocities,
+    plot_thermal,
+)
 from equical.workflows.phonon.result import PhononResult
 
 if TYPE_CHECKING:
@@ -21,7 +28,8 @@ __all__ = ["PHONON_FILES", "write_phonon"]
 
 PHONON_FILES = (
     "forces/*.npz", "structure.extxyz", "thermal.csv", "bands_dos.png", "thermal.png", "phonopy.yaml",
-    "force_constants.hdf5", "band.yaml", "total_dos.dat", "thermal_properties.yaml",
+    "force_constants.hdf5", "band.yaml", "total_dos.dat", "thermal_properties.yaml", "projected_dos.dat",
+    "displacements.csv", "displacements.png", "group_velocities.png",
 )  # fmt: skip
 """What a run leaves in its folder."""
 
@@ -37,12 +45,21 @@ def write_phonon(folder: RunFolder, result: PhononResult) -> None:
         "entropy_J_per_K_mol": thermal.entropy,
         "heat_capacity_J_per_K_mol": thermal.heat_capacity,
     }
-    with atomic_path(folder / "thermal.csv") as path, path.open("w", newline="") as file:
+    _write_columns(folder / "thermal.csv", columns)
+    atoms = enumerate(zip(result.atomic.symbols, result.atomic.mean_square_displacements.T, strict=True), start=1)
+    squares = {f"{symbol}{number}_A2": column for number, (symbol, column) in atoms}
+    _write_columns(folder / "displacements.csv", {"temperature_K": thermal.temperatures} | squares)
+    plot_displacements(result, folder / "displacements.png")
+    plot_group_velocities(result, folder / "group_velocities.png")
+    plot_bands_and_dos(result, folder / "bands_dos.png")
+    plot_thermal(result, folder / "thermal.png")
+
+
+def _write_columns(target: Path, columns: dict[str, NDArray[np.float64]]) -> None:
+    with atomic_path(target) as path, path.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(columns)
         table.writerows(np.column_stack(list(columns.values())).tolist())
-    plot_bands_and_dos(result, folder / "bands_dos.png")
-    plot_thermal(result, folder / "thermal.png")
 
 
 def _write_phonopy_files(folder: RunFolder, phonopy: Phonopy) -> None:
@@ -55,5 +72,7 @@ def _write_phonopy_files(folder: RunFolder, phonopy: Phonopy) -> None:
         phonopy.write_yaml_band_structure(filename=path)
     with atomic_path(folder / "total_dos.dat") as path:
         phonopy.write_total_dos(filename=path)
+    with atomic_path(folder / "projected_dos.dat") as path:
+        phonopy.write_projected_dos(filename=path)
     with atomic_path(folder / "thermal_properties.yaml") as path:
         phonopy.write_yaml_thermal_properties(filename=path)

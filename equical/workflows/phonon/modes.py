@@ -82,8 +82,8 @@ class ThermalProperties:
     left_out: float
 
 
-def run_bands(phonopy: Phonopy) -> list[tuple[str, str]]:
-    """Run bands along seekpath's path for the primitive cell as it is oriented here.
+def run_bands(phonopy: Phonopy, *, velocities: bool = False) -> list[tuple[str, str]]:
+    """Run bands along seekpath's path for the primitive cell as it is oriented here, with group velocities if wanted.
 
     Y. Hinuma et al., Comput. Mater. Sci. 128, 140 (2017). Returns the labels of the two ends of each segment.
     """
@@ -102,7 +102,7 @@ def run_bands(phonopy: Phonopy) -> list[tuple[str, str]]:
     labels = []
     for (start, end), goes_on in zip(path["path"], connected, strict=True):
         labels += [_latex(start)] if goes_on else [_latex(start), _latex(end)]
-    phonopy.run_band_structure(qpoints, path_connections=connected, labels=labels)
+    phonopy.run_band_structure(qpoints, path_connections=connected, labels=labels, with_group_velocities=velocities)
     return [(_plain(start), _plain(end)) for start, end in path["path"]]
 
 

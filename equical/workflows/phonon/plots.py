@@ -12,7 +12,7 @@ from equical.files import atomic_path
 if TYPE_CHECKING:
     from equical.workflows.phonon.result import PhononResult
 
-__all__ = ["plot_bands_and_dos", "plot_thermal"]
+__all__ = ["plot_bands_and_dos", "plot_displacements", "plot_group_velocities", "plot_thermal"]
 
 MEV_PER_THZ = 4.135667696
 GAS_CONSTANT = 8.31446262
@@ -40,6 +40,11 @@ def plot_bands_and_dos(result: PhononResult, path: Path) -> None:
     )
     dos_axes.fill_betweenx(result.dos_frequencies, result.dos, color="C0", alpha=0.3, linewidth=0)
     dos_axes.plot(result.dos, result.dos_frequencies, color="C0", linewidth=1)
+    parts = result.atomic.species_dos
+    if len(parts) > 1:
+        for color, (symbol, part) in enumerate(parts.items(), start=1):
+            dos_axes.plot(part, result.dos_frequencies, color=f"C{color}", linewidth=1, label=symbol)
+        dos_axes.legend(frameon=False, fontsize=8)
     dos_axes.set_xlim(left=0)
     dos_axes.set_xlabel("states per THz\nand primitive cell")
     energy_axis = dos_axes.secondary_yaxis("right", functions=(lambda f: f * MEV_PER_THZ, lambda e: e / MEV_PER_THZ))
@@ -75,6 +80,41 @@ def _ticks(bands: object) -> tuple[list[float], list[str]]:
         labels.append("" if goes_on else next(names))
         jumped = not goes_on
     return positions, labels
+
+
+def plot_displacements(result: PhononResult, path: Path) -> None:
+    """Draw mean-square displacements against temperature, the mean over the atoms of each element."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    kelvin, atomic = result.thermal.temperatures, result.atomic
+    for symbol in sorted(set(atomic.symbols)):
+        mine = [one == symbol for one in atomic.symbols]
+        axes.plot(kelvin, atomic.mean_square_displacements[:, mine].mean(axis=1), "o-" if len(kelvin) < 4 else "-",
+                  label=symbol)  # fmt: skip
+    axes.set_xlabel("temperature (K)")
+    axes.set_ylabel("mean-square displacement (Å²)")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def plot_group_velocities(result: PhononResult, path: Path) -> None:
+    """Draw the group velocity of each mode along the band path against its frequency."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for frequencies, velocities in zip(result.band_frequencies, result.band_velocities, strict=True):
+        speeds = np.linalg.norm(velocities, axis=2) / 1000
+        axes.plot(np.ravel(frequencies), speeds.ravel(), ".", color="C0", markersize=3)
+    axes.set_xlabel("frequency (THz)")
+    axes.set_ylabel("group velocity (km/s)")
+    axes.set_ylim(bottom=0)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)
 
 
 def plot_thermal(result: PhononResult, path: Path) -> None:

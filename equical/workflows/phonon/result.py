@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from equical.workflows.common.result import Result
 from equical.workflows.phonon.forces import ForceConstants
 from equical.workflows.phonon.modes import ImaginaryMode, ThermalProperties
+from equical.workflows.phonon.projections import AtomicVibrations
 
 if TYPE_CHECKING:
     from phonopy import Phonopy
@@ -36,9 +37,11 @@ class PhononResult(Result):
         band_segments: ``[(start, end)]`` labels of each segment of the band path.
         band_qpoints: for each segment ``[Q, 3]`` in the basis of the primitive cell's reciprocal vectors.
         band_frequencies: for each segment ``[Q, B]`` THz.
+        band_velocities: for each segment ``[Q, B, 3]`` m/s, group velocities in the Cartesian axes of the input.
         dos_frequencies: ``[F]`` THz.
         dos: ``[F]`` states per THz and primitive cell.
         thermal: free energy, entropy and heat capacity per atom.
+        atomic: density of states and mean-square displacements of each atom of the primitive cell.
         imaginary_modes: the worst of each band in each place, in ascending order of frequency; none where the crystal
             is dynamically stable.
         force_constants: residual force, and violation of the acoustic sum rule before it was imposed.
@@ -58,9 +61,11 @@ class PhononResult(Result):
     band_segments: list[tuple[str, str]] = field(repr=False)
     band_qpoints: list[NDArray[np.float64]] = field(repr=False)
     band_frequencies: list[NDArray[np.float64]] = field(repr=False)
+    band_velocities: list[NDArray[np.float64]] = field(repr=False)
     dos_frequencies: NDArray[np.float64] = field(repr=False)
     dos: NDArray[np.float64] = field(repr=False)
     thermal: ThermalProperties = field(repr=False)
+    atomic: AtomicVibrations = field(repr=False)
     imaginary_modes: list[ImaginaryMode]
     force_constants: ForceConstants
     phonopy: Phonopy = field(repr=False)
@@ -80,6 +85,8 @@ class PhononResult(Result):
         "entropy": "J/K per mole of atoms",
         "heat_capacity": "J/K per mole of atoms",
         "zero_point_energy": "eV per atom",
+        "mean_square_displacements": "Å², summed over the three directions, for each atom of the primitive cell",
+        "max_group_velocity": "m/s",
         "left_out": "1, of the modes",
     }
 
@@ -91,6 +98,9 @@ class PhononResult(Result):
             "imaginary_modes": [asdict(mode) for mode in self.imaginary_modes],
             "min_frequency": bands.min(),
             "max_frequency": bands.max(),
+            "max_group_velocity": max(np.linalg.norm(found, axis=2).max() for found in self.band_velocities),
+            "symbols": self.atomic.symbols,
+            "mean_square_displacements": self.atomic.mean_square_displacements,
             "max_force": self.max_force,
             "residual_force": self.force_constants.residual_force,
             "sum_rule_violation": self.force_constants.sum_rule_violation,

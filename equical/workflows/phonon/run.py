@@ -45,6 +45,7 @@ from equical.workflows.phonon.modes import (
     run_mesh,
     run_thermal,
 )
+from equical.workflows.phonon.projections import run_projections
 from equical.workflows.phonon.result import PhononResult
 from equical.workflows.phonon.settings import PhononSettings
 from equical.workflows.relax import relax
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
 __all__ = ["phonon"]
 
 PURPOSE = "a phonon calculation"
+
+METERS_PER_SECOND = 100.0
+"""In phonopy's unit of velocities, Å THz."""
 
 
 @formerly(quiet=("progress", not_))
@@ -91,9 +95,10 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
         temperatures: K; by default 0 to 1000 in steps of 10.
         relax_first: relax the ions first, within the cell and the space group.
         force: go on although the structure has forces above 1e-3 eV/Å.
-        output: folder for ``result.json``, ``thermal.csv`` (per atom), ``structure.extxyz``, plots, and what phonopy's
-            own tools go on from: ``phonopy.yaml`` (all of it; they overwrite it with a summary of theirs),
-            ``force_constants.hdf5``, ``band.yaml``, ``total_dos.dat`` and ``thermal_properties.yaml``.
+        output: folder for ``result.json``, ``thermal.csv`` (per atom), ``displacements.csv`` (mean squares of each
+            atom), ``structure.extxyz``, plots, and what phonopy's own tools go on from: ``phonopy.yaml`` (all of it;
+            they overwrite it with a summary of theirs), ``force_constants.hdf5``, ``band.yaml`` (with group
+            velocities), ``total_dos.dat``, ``projected_dos.dat`` and ``thermal_properties.yaml``.
         overwrite: accept a folder with earlier results.
         resume: go on with an interrupted run in ``output``; every calculation done is found again.
         progress: show a progress bar.
@@ -129,14 +134,16 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
             repeats = repeats_for_length(crystal.cell[:], repeats)
         phonopy = displaced_supercells(crystal, repeats, displacement, SYMPREC)
         constants = make_force_constants(phonopy, calc, store, progress)
-        with progress_bar(None, "bands", "", show=progress, total=3, bar_format="{desc}") as bar:
-            segments = run_bands(phonopy)
+        with progress_bar(None, "bands", "", show=progress, total=4, bar_format="{desc}") as bar:
+            segments = run_bands(phonopy, velocities=True)
             bar.set_description("density of states")
             run_mesh(phonopy, mesh)
             run_dos(phonopy)
             bar.set_description("thermal properties")
             thermal = run_thermal(phonopy, np.array(settings.temperatures))
-        imaginary = find_imaginary_modes(phonopy, segments)
+            imaginary = find_imaginary_modes(phonopy, segments)
+            bar.set_description("projections on atoms")
+            atomic = run_projections(phonopy, mesh, thermal.temperatures)
         judge_supercell(phonopy)
         judge_force_constants(constants)
         _judge(imaginary, thermal)
@@ -154,9 +161,11 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
             band_segments=segments,
             band_qpoints=phonopy.band_structure.qpoints,
             band_frequencies=phonopy.band_structure.frequencies,
+            band_velocities=[METERS_PER_SECOND * found for found in phonopy.band_structure.group_velocities],
             dos_frequencies=phonopy.total_dos.frequency_points,
             dos=phonopy.total_dos.dos,
             thermal=thermal,
+            atomic=atomic,
             imaginary_modes=imaginary,
             force_constants=constants,
             phonopy=phonopy,

@@ -111,6 +111,51 @@ def test_lennard_jones_crystal_along_the_whole_path():
     assert result.force_constants.residual_force < 1e-8
 
 
+def test_group_velocity_at_small_q_is_that_of_sound():
+    """Of the crystal above C11 = 2 C12 = 2 C44 = 72 ε/σ³: along [100] v = (C/ρ)^½."""
+    crystal, calculator, _ = lennard_jones()
+    result = phonon(crystal, calculator, supercell=(4, 4, 4), **FAST)
+    density = crystal.get_masses()[0] / crystal.get_volume()
+    c44 = 36 * 0.0104 / 3.4**3
+    transverse, longitudinal = (np.array([c44, 2 * c44]) / density) ** 0.5 * units.m**-1 * units.s
+    assert result.band_segments[0] == ("Γ", "X")
+    speeds = np.linalg.norm(result.band_velocities[0][1], axis=1)  # a hundredth of the way
+    np.testing.assert_allclose(speeds, [transverse, transverse, longitudinal], rtol=1e-3)
+    axis = result.band_velocities[0][1, 2] / speeds[2]
+    along = result.band_qpoints[0][1] @ np.linalg.inv(result.phonopy.primitive.cell).T
+    np.testing.assert_allclose(axis, along / np.linalg.norm(along), atol=1e-3)
+
+
+@narrow
+def test_projections_on_atoms():
+    """Their densities of states add up to the whole; displacements equal phonopy's, and those of equipartition."""
+    result = phonon(copper_gold(), EMT(), supercell=(2, 2, 2), mesh=20.0, temperatures=[0, 100, 3000])
+    atomic = result.atomic
+    assert atomic.symbols == ("Au", "Cu", "Cu", "Cu")
+    driver = result.phonopy
+    driver.run_mesh(20.0, with_eigenvectors=True, is_mesh_symmetry=False)
+    ends = {"freq_min": result.dos_frequencies[0], "freq_max": result.dos_frequencies[-1]}
+    driver.run_total_dos(**ends, freq_pitch=np.diff(result.dos_frequencies).mean())
+    whole = np.interp(result.dos_frequencies, driver.total_dos.frequency_points, driver.total_dos.dos)
+    np.testing.assert_allclose(atomic.projected_dos.sum(axis=0), whole, atol=1e-3 * whole.max())
+    np.testing.assert_allclose(sum(atomic.species_dos.values()), atomic.projected_dos.sum(axis=0), atol=1e-12)
+    states = np.trapezoid(atomic.projected_dos, result.dos_frequencies, axis=1)
+    np.testing.assert_allclose(states, 3, rtol=0.1)  # a coarse mesh
+
+    squares = atomic.mean_square_displacements
+    driver.run_thermal_displacements(temperatures=[0, 100, 3000], freq_min=1e-3)
+    theirs = driver.thermal_displacements.thermal_displacements.reshape(3, 4, 3).sum(axis=2)
+    np.testing.assert_allclose(squares, theirs, rtol=1e-4)
+    mesh = driver.mesh
+    stiffness = (2 * np.pi * mesh.frequencies / (units.fs * 1000)) ** 2
+    classical = np.where(mesh.frequencies > 1e-3, units.kB * 3000 / np.maximum(stiffness, 1e-9), 0).sum()
+    masses = result.phonopy.primitive.masses
+    assert (squares[2] * masses).sum() == pytest.approx(classical / len(stiffness), rel=1e-3)
+    assert (np.diff(squares, axis=0) > 0).all()
+    assert squares[0, 1] > squares[0, 0]  # gold is heavier, and equivalent atoms move alike
+    np.testing.assert_allclose(squares[:, 2:], squares[:, [1, 1]], rtol=1e-9)
+
+
 def test_thermal_properties_are_those_of_harmonic_oscillators_per_atom():
     crystal, calculator, _ = lennard_jones()
     result = phonon(crystal, calculator, supercell=(4, 4, 4), mesh=20.0, temperatures=[0, 20, 3000])
@@ -206,6 +251,13 @@ def test_files(tmp_path):
     assert written["max_frequency"] == max(f.max() for f in result.band_frequencies)
     table = np.loadtxt(tmp_path / "thermal.csv", delimiter=",", skiprows=1)
     np.testing.assert_array_equal(table[:, 3], result.thermal.heat_capacity)
+    squares = np.loadtxt(tmp_path / "displacements.csv", delimiter=",", skiprows=1)
+    np.testing.assert_array_equal(squares[:, 1:], result.atomic.mean_square_displacements)
+    assert written["mean_square_displacements"] == result.atomic.mean_square_displacements.tolist()
+    assert np.loadtxt(tmp_path / "projected_dos.dat").shape == (len(result.dos), 5)
+    assert "group_velocity" in yaml.safe_load((tmp_path / "band.yaml").read_text())["phonon"][0]["band"][0]
+    assert (tmp_path / "displacements.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "group_velocities.png").read_bytes().startswith(b"\x89PNG")
     names = {path.name for path in tmp_path.iterdir()}
     assert names >= {"band.yaml", "total_dos.dat", "thermal_properties.yaml", "structure.extxyz", "bands_dos.png"}
     assert not any(name.startswith(".") for name in names)
