@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.qha import QhaResult, qha
     from equical.workflows.relax import RelaxResult, relax, relax_many
+    from equical.workflows.search import SearchResult, search
     from equical.workflows.vib import VibResult, vib
 
 _HOME = {
@@ -46,6 +47,7 @@ _HOME = {
     "PhononResult": "equical.workflows.phonon",
     "QhaResult": "equical.workflows.qha",
     "RelaxResult": "equical.workflows.relax",
+    "SearchResult": "equical.workflows.search",
     "TrainResult": "equical.training.result",
     "VibResult": "equical.workflows.vib",
     "adsorption_energy": "equical.workflows.adsorption",
@@ -66,6 +68,7 @@ _HOME = {
     "read_structures": "equical.structures",
     "relax": "equical.workflows.relax",
     "relax_many": "equical.workflows.relax",
+    "search": "equical.workflows.search",
     "shipped_models": "equical.checkpoint",
     "train": "equical.training.run",
     "vib": "equical.workflows.vib",
@@ -87,6 +90,7 @@ __all__ = [
     "PhononResult",
     "QhaResult",
     "RelaxResult",
+    "SearchResult",
     "TrainResult",
     "VibResult",
     "__version__",
@@ -108,6 +112,7 @@ __all__ = [
     "read_structures",
     "relax",
     "relax_many",
+    "search",
     "shipped_models",
     "train",
     "vib",

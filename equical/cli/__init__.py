@@ -29,6 +29,7 @@ MODULES = {
     "qha": "equical.cli.qha",
     "vib": "equical.cli.vib",
     "neb": "equical.cli.neb",
+    "search": "equical.cli.search",
     "adsorb": "equical.cli.adsorb",
     "serve": "equical.cli.serve",
     "train": "equical.cli.train",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["EnergyAndForces", "evaluate_all"]
+__all__ = ["EnergyAndForces", "evaluate_all", "evaluate_each"]
 
 
 class EnergyAndForces(NamedTuple):
@@ -37,21 +37,32 @@ def evaluate_all(calculator: BaseCalculator, structures: Sequence[Atoms], kind: 
         InputError: a structure could not be evaluated, or its energy or forces are not finite numbers.
     """
     results = []
-    for number, found in enumerate(_evaluations(calculator, structures), start=1):
+    for number, found in enumerate(evaluate_each(calculator, structures, ("energy", "forces")), start=1):
         name = kind if len(structures) == 1 else f"{kind} {number}"
         if isinstance(found, str):
             raise InputError(f"{name} could not be evaluated: {found}")
-        require_numbers([found.energy, *found.forces.flat], "an energy or forces", name)
-        results.append(found)
+        energy, forces = float(found["energy"]), found["forces"]
+        require_numbers([energy, *forces.flat], "an energy or forces", name)
+        results.append(EnergyAndForces(energy, forces))
     return results
 
 
-def _evaluations(calculator: BaseCalculator, structures: Sequence[Atoms]) -> Iterator[EnergyAndForces | str]:
-    """For each structure its energy and forces, or why there are none."""
+def evaluate_each(
+    calculator: BaseCalculator, structures: Sequence[Atoms], properties: Sequence[str]
+) -> Iterator[dict[str, Any] | str]:
+    """For each structure its properties in ASE's units and shapes, or why a batch has none.
+
+    Args:
+        calculator: any of ASE's; one with a method ``batch`` as :meth:`.EquiCalc.batch` gets all structures at once.
+            What another raises is not caught.
+        structures: atoms, which are not changed.
+        properties: ASE's names.
+    """
     if hasattr(calculator, "batch"):
-        for one in calculator.batch(structures, ("energy", "forces")):
-            yield one.error or EnergyAndForces(one.results["energy"], one.results["forces"])
+        for one in calculator.batch(structures, properties):
+            yield one.error or {name: one.results[name] for name in properties}
         return
     for atoms in structures:
-        forces = np.array(calculator.get_property("forces", atoms))  # a copy: calculators may reuse their arrays
-        yield EnergyAndForces(float(calculator.get_property("energy", atoms)), forces)
+        # The costliest first, which brings the others along; copies, as calculators may reuse their arrays.
+        found = {name: calculator.get_property(name, atoms) for name in sorted(properties, reverse=True)}
+        yield {name: np.array(value) if np.ndim(value) else float(value) for name, value in found.items()}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
     from ase.optimize.optimize import Optimizer
 
-__all__ = ["RelaxStep", "descend", "is_converged", "measure", "relaxing_strains"]
+__all__ = ["RelaxStep", "descend", "is_converged", "make_optimizer", "measure", "relaxing_strains"]
 
 CURVATURE = 20.0
 """eV/Å², first guess of the curvature for the quasi-Newton optimizers: that of a metallic to covalent crystal. ASE's 70
@@ -36,7 +36,7 @@ def descend(
     moving: Atoms, history: list[RelaxStep], settings: RelaxSettings, mask: NDArray[np.bool_] | None, progress: bool
 ) -> Iterator[Atoms]:
     """Yield the structure at the start and after each step until it has converged; ``history`` grows with it."""
-    optimizer = _make_optimizer(moving, settings, mask)
+    optimizer = make_optimizer(moving, settings, mask)
     label = moving.get_chemical_formula()
     with progress_bar(None, label, "steps", show=progress, leave=False) as bar:
         for _ in optimizer.irun(fmax=0.0, steps=max(0, settings.steps - len(history))):
@@ -117,7 +117,8 @@ def relaxing_strains(atoms: Atoms, settings: RelaxSettings, calculator: BaseCalc
     return np.outer(used, used)
 
 
-def _make_optimizer(atoms: Atoms, settings: RelaxSettings, mask: NDArray[np.bool_] | None) -> Optimizer:
+def make_optimizer(atoms: Atoms, settings: RelaxSettings, mask: NDArray[np.bool_] | None) -> Optimizer:
+    """What moves the atoms, and the cell where ``mask`` says that it relaxes."""
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS, FIRE, LBFGS
 
