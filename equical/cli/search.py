@@ -28,7 +28,7 @@ SHOWN = 10
     "distances",
     multiple=True,
     metavar="A-B=Å",
-    help="How close atoms may start, such as Si-O=1.5; again for other pairs.  [default: 0.75 of the sum of radii]",
+    help="How close atoms may start, such as Si-O=1.5; again for other pairs.  [default: 0.85 of the sum of radii]",
 )
 @click.option(
     "--operations", default="1:4", show_default=True, metavar="N[:M]", help="Symmetry operations to start with."

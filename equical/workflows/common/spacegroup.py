@@ -32,12 +32,13 @@ def space_group(atoms: Atoms, symprec: float = SYMPREC) -> str | None:
     return None if found is None else f"{found.international} ({found.number})"
 
 
-def ask_spglib(function: str, cell: tuple[Any, ...], **options: Any) -> Any:
+def ask_spglib(function: str, about: tuple[Any, ...] | int, **options: Any) -> Any:
     """Call a function of spglib.
 
     Args:
         function: its name.
-        cell: lattice vectors ``[3, 3]`` Å, fractional positions ``[N, 3]``, and a number for each kind of atom ``[N]``.
+        about: number of a Hall symbol in its tables; or a cell: lattice vectors ``[3, 3]`` Å, fractional positions
+            ``[N, 3]``, and a number for each kind of atom ``[N]``.
         **options: such as ``symprec``.
 
     Returns:
@@ -48,7 +49,7 @@ def ask_spglib(function: str, cell: tuple[Any, ...], **options: Any) -> Any:
     with warnings.catch_warnings():  # spglib announces that a failed search will one day be an exception
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            return getattr(spglib, function)(cell, **options)
+            return getattr(spglib, function)(about, **options)
         except Exception as error:  # the class it raises depends on its version
             if type(error).__module__.partition(".")[0] != "spglib":
                 raise

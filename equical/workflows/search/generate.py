@@ -15,6 +15,7 @@ from equical.neighbors.build import pairs_within
 from equical.neighbors.cells import heights, reduce_cell
 from equical.workflows.search.composition import Composition, composition_of, formula_of
 from equical.workflows.search.groups import Group, drawn_group
+from equical.workflows.search.hopeless import hopeless
 from equical.workflows.search.settings import SearchSettings
 from equical.workflows.search.sizes import distance_limits, typical_volume
 
@@ -27,9 +28,6 @@ Floats = NDArray[np.float64]
 
 SPREAD = 0.2
 """Share by which volumes differ from the one asked for."""
-
-CLOSEST = 0.75
-"""Of the sum of two radii: how close atoms may start. They may come a little closer in compounds than in metals."""
 
 ATTEMPTS = 200
 """Cells and sites that are tried for one structure."""
@@ -64,7 +62,7 @@ def random_structure(settings: SearchSettings, number: int) -> Atoms:
     composition = composition_of(settings.seed, number, settings.compositions)
     random = np.random.default_rng([settings.seed, 0, number])
     numbers = Atoms(formula_of(composition)).numbers
-    limits = distance_limits(numbers, CLOSEST, settings.distances)
+    limits = distance_limits(numbers, settings.distances)
     volume = _volume(composition, settings.volume) * random.uniform(1 - SPREAD, 1 + SPREAD)
     placed = False
     for _ in range(ATTEMPTS):
@@ -78,7 +76,9 @@ def random_structure(settings: SearchSettings, number: int) -> Atoms:
         if positions is not None:
             compact = reduce_cell(cell, np.ones(3, dtype=bool))[0].round(DECIMALS)
             info = {"number": number, "made_with": group.name}
-            return Atoms(numbers, positions.round(DECIMALS), cell=compact, pbc=True, info=info)
+            atoms = Atoms(numbers, positions.round(DECIMALS), cell=compact, pbc=True, info=info)
+            if hopeless(atoms, settings.distances) is None:
+                return atoms
         if settings.volume is None:
             volume *= GROWTH
     name, (least, most) = formula_of(composition), settings.operations
@@ -101,7 +101,8 @@ def _volume(composition: Composition, given: float | None) -> float:
 
 def _cell(random: np.random.Generator, group: Group, volume: float) -> Floats | None:
     """``[3, 3]`` Å, a random cell that the group allows; None where it would be too flat."""
-    cell: Floats = np.linalg.cholesky(group.metric(random.normal(size=(3, 3))))
+    metric = group.metric(random.normal(size=(3, 3)))
+    cell = np.asarray(np.linalg.cholesky(metric), dtype=np.float64)
     cell *= (volume / np.linalg.det(cell)) ** (1 / 3)
     reduced, _ = reduce_cell(cell, np.ones(3, dtype=bool))
     return cell if heights(reduced).min() > FLATTEST * volume ** (1 / 3) else None

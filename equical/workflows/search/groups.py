@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equical.errors import InputError
+from equical.workflows.common.spacegroup import ask_spglib
 
 __all__ = ["Group", "drawn_group", "orders"]
 
@@ -65,14 +66,12 @@ def drawn_group(random: np.random.Generator, least: int, most: int) -> Group:
 @cache
 def _by_order() -> dict[int, list[int]]:
     """Numbers of the first Hall symbols of all space groups, by how many rotations these have."""
-    import spglib
-
     found: dict[int, list[int]] = {}
     before = 0
     for hall in range(1, SETTINGS + 1):
-        number = spglib.get_spacegroup_type(hall).number
+        number = ask_spglib("get_spacegroup_type", hall).number
         if number != before:
-            rotations = spglib.get_symmetry_from_database(hall)["rotations"]
+            rotations = ask_spglib("get_symmetry_from_database", hall)["rotations"]
             found.setdefault(len(np.unique(rotations, axis=0)), []).append(hall)
         before = number
     return found
@@ -80,9 +79,7 @@ def _by_order() -> dict[int, list[int]]:
 
 @cache
 def _group(hall: int) -> Group:
-    import spglib
-
-    table, kind = spglib.get_symmetry_from_database(hall), spglib.get_spacegroup_type(hall)
+    table, kind = ask_spglib("get_symmetry_from_database", hall), ask_spglib("get_spacegroup_type", hall)
     rotations, translations = table["rotations"], table["translations"]
     basis = _primitive(translations[(rotations == np.eye(3)).all(axis=(1, 2))])
     back = np.linalg.inv(basis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from equical.neighbors.build import pairs_within
@@ -13,18 +14,22 @@ if TYPE_CHECKING:
 
 __all__ = ["hopeless"]
 
-CRUSHED = 0.7
-"""Of the sum of two radii. No bond is shorter but in hydrogen and some dimers; models have deep holes there."""
+CRUSHED = 0.94
+"""Of the distance at which atoms may start. Shorter bonds are those of molecules, and models have deep holes there."""
 
 
-def hopeless(atoms: Atoms) -> str | None:
+def hopeless(atoms: Atoms, distances: Mapping[str, float]) -> str | None:
     """Why a structure is given up, one line, or None where it may go on.
 
+    Args:
+        atoms: periodic in three directions.
+        distances: Å, how close pairs of elements may start, where it is given; see :func:`distance_limits`.
+
     >>> from ase.build import bulk
-    >>> hopeless(bulk("Cu")), hopeless(bulk("Cu", a=2.4))
+    >>> hopeless(bulk("Cu"), {}), hopeless(bulk("Cu", a=2.4), {})
     (None, 'atoms came within 1.70 Å of each other (Cu-Cu)')
     """
-    limits = distance_limits(atoms.numbers, CRUSHED)
+    limits = CRUSHED * distance_limits(atoms.numbers, distances)
     receiver, sender, _, distance = pairs_within(atoms.positions, atoms.cell.array, atoms.pbc, float(limits.max()))
     crushed = distance < limits[receiver, sender]
     if crushed.any():

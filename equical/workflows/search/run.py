@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -14,7 +15,7 @@ from ase import Atoms
 from equical.errors import InputError
 from equical.workflows.common.batch import evaluate_all
 from equical.workflows.common.crystal import require_total_energy
-from equical.workflows.common.evaluations import AT_ONCE, Arrays, Evaluations
+from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings
@@ -22,13 +23,14 @@ from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.settings import RelaxSettings
-from equical.workflows.relax.together import Relaxation, relax_together
+from equical.workflows.relax.together import Relaxation
 from equical.workflows.search.composition import composition_of, formula_of, reduced
 from equical.workflows.search.files import SEARCH_FILES, write_search
 from equical.workflows.search.generate import random_structure
 from equical.workflows.search.hopeless import hopeless
 from equical.workflows.search.judgement import judge
 from equical.workflows.search.ranking import Candidate, ranked
+from equical.workflows.search.relaxations import relaxed
 from equical.workflows.search.result import SearchResult
 from equical.workflows.search.settings import SearchSettings
 
@@ -66,9 +68,9 @@ def search(  # noqa: PLR0913 (the settings are spelled out for those who call th
     """Find the stable crystals of a composition, or of all mixtures of some elements, by relaxing random structures.
 
     This is ab initio random structure searching (Pickard and Needs 2011) with a force field: cells of random shape,
-    atoms at random sites of random space groups, pushed apart until no pair is too close, and relaxed with their cells. All
-    are relaxed roughly; those within a window of the lowest of their composition are relaxed to the end. Where the
-    calculator can (:meth:`.EquiCalc.batch`), structures are relaxed side by side.
+    atoms at random sites of random space groups, pushed apart until no pair is too close, and relaxed with
+    their cells. All are relaxed roughly; those within a window of the lowest of their composition are relaxed to the
+    end. Where the calculator can (:meth:`.EquiCalc.batch`), structures are relaxed side by side.
 
     Args:
         composition: a formula such as ``"SiO2"``, or a range of atoms in the cell for each element, such as
@@ -77,8 +79,8 @@ def search(  # noqa: PLR0913 (the settings are spelled out for those who call th
         units: formula units in a cell, or the least and the largest number of them.
         structures: how many random structures.
         volume: Å³ per atom, about which cells are made; by default that of the elements' own crystals.
-        distances: Å, how close atoms may start, such as ``{"Si-O": 1.5}``; by default 0.75 of the sum of radii in the
-            elements' own crystals.
+        distances: Å, how close atoms may start, such as ``{"Si-O": 1.5}``; by default 0.85 of the sum of radii in the
+            elements' own crystals. A structure in which a pair comes closer than 0.94 of it is given up.
         operations: symmetry operations that structures are made with, or the least and the largest number of them.
         seed: of the random numbers. Structure n is the same whatever the number of structures.
         window: eV/atom above the lowest of a composition, within which structures are followed to the end.
@@ -165,6 +167,7 @@ def _searched(
 ) -> tuple[list[Candidate], dict[int, str], tuple[int, ...]]:
     """What came to something, why others failed, and which were not followed to the end."""
     failures: dict[int, str] = {}
+    give_up = partial(hopeless, distances=settings.distances)
     rough, fine = (
         RelaxSettings(fmax=fmax, smax=smax, steps=settings.steps, cell="free")
         for fmax, smax in (
@@ -175,13 +178,14 @@ def _searched(
     with progress_bar(None, settings.composition, "structures", show=progress, total=settings.structures) as bar:
         bar.set_postfix_str("roughly")
         starts = _random_structures(settings, failures)
-        there = _relaxed(starts, Evaluations(folder, "rough", calculator, rough.to_json()), calculator, rough, bar)
+        store = Evaluations(folder, "rough", calculator, rough.to_json())
+        there = relaxed(starts, store, calculator, rough, give_up, bar)
         survivors = {number: outcome for number, outcome in there if not _failed(number, outcome, failures)}
         followed = _within_window(survivors, settings.window)
         bar.reset(total=len(followed))
         bar.set_postfix_str("to the end")
         store = Evaluations(folder, "relaxed", calculator, fine.to_json())
-        there = _relaxed(((n, one.atoms) for n, one in followed.items()), store, calculator, fine, bar)
+        there = relaxed(((n, one.atoms) for n, one in followed.items()), store, calculator, fine, give_up, bar)
         ended = {number: outcome for number, outcome in there if not _failed(number, outcome, failures)}
     candidates = [Candidate(number, one.atoms, one.converged) for number, one in ended.items()]
     return candidates, failures, tuple(number for number in survivors if number not in followed)
@@ -193,26 +197,6 @@ def _random_structures(settings: SearchSettings, failures: dict[int, str]) -> It
             yield number, random_structure(settings, number)
         except InputError as error:  # other compositions and volumes may have room
             failures[number] = str(error)
-
-
-def _relaxed(
-    starts: Iterable[tuple[int, Atoms]],
-    store: Evaluations,
-    calculator: BaseCalculator,
-    settings: RelaxSettings,
-    bar: Any,
-) -> Iterator[tuple[int, Relaxation]]:
-    """Relax numbered structures some at a time, each on disk as soon as it is there."""
-
-    def calculate(images: list[Atoms]) -> Iterator[Mapping[str, Any]]:
-        return map(_as_arrays, relax_together(images, calculator, settings, hopeless))
-
-    starts = iter(starts)
-    while some := {number: atoms for _, (number, atoms) in zip(range(AT_ONCE), starts, strict=False)}:
-        named = {f"{number:06d}": atoms for number, atoms in some.items()}
-        for (number, atoms), arrays in zip(some.items(), store.get_all(named, calculate), strict=True):
-            bar.update(1)
-            yield number, _from_arrays(atoms, arrays)
 
 
 def _failed(number: int, outcome: Relaxation, failures: dict[int, str]) -> bool:
@@ -229,25 +213,3 @@ def _within_window(survivors: Mapping[int, Relaxation], window: float) -> dict[i
     for number, formula in formulas.items():
         lowest[formula] = min(lowest.get(formula, np.inf), energies[number])
     return {number: one for number, one in survivors.items() if energies[number] <= lowest[formulas[number]] + window}
-
-
-def _as_arrays(outcome: Relaxation) -> dict[str, Any]:
-    atoms = outcome.atoms
-    about = {"steps": outcome.steps, "converged": outcome.converged, "failure": outcome.failure or ""}
-    if outcome.failure is not None:
-        return about
-    results = {name: atoms.calc.results[name] for name in ("energy", "forces", "stress")}
-    return about | {"positions": atoms.positions, "cell": atoms.cell.array} | results
-
-
-def _from_arrays(start: Atoms, arrays: Arrays) -> Relaxation:
-    from ase.calculators.singlepoint import SinglePointCalculator
-
-    atoms = start.copy()
-    failure = str(arrays["failure"]) or None
-    if failure is None:
-        atoms.set_cell(arrays["cell"])
-        atoms.positions = arrays["positions"]
-        energy = float(arrays["energy"])
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=arrays["forces"], stress=arrays["stress"])
-    return Relaxation(atoms, None, int(arrays["steps"]), bool(arrays["converged"]), failure)

@@ -27,7 +27,8 @@ class SearchSettings(Settings):
         structures: how many random structures.
         volume: Å³ per atom about which cells are made; None takes that of the elements' own crystals.
         distances: Å, how close atoms may start, by pair of elements such as ``"Si-O"``; pairs that are not there take
-            0.75 of the sum of radii in the elements' own crystals.
+            0.85 of the sum of radii in the elements' own crystals. Where a pair comes closer than 0.94 of it, the
+            structure is given up.
         operations: least and largest number of symmetry operations that a structure is made with.
         seed: of the random numbers. Structure n depends on it and on n, not on how many there are.
         window: eV/atom. What lies higher above the lowest structure of its composition, once it has been relaxed

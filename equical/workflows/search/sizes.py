@@ -16,6 +16,10 @@ VOLUME = {"fcc": 1 / 4, "bcc": 1 / 2, "hcp": 3**0.5 / 4, "diamond": 1 / 8, "sc":
 """Of an atom, in units of a³; for hcp it is multiplied by c/a."""
 
 
+CLOSEST = 0.85
+"""Of the sum of two radii: how close atoms may start, unless it is given."""
+
+
 def typical_radius(number: int) -> float:
     """Å, half the distance of neighbours in the simple crystal of an element, or its covalent radius if it has none.
 
@@ -41,25 +45,24 @@ def typical_volume(number: int) -> float:
     return VOLUME[symmetry] * a**3 * c_over_a
 
 
-def distance_limits(
-    numbers: NDArray[np.int64], share: float, given: Mapping[str, float] | None = None
-) -> NDArray[np.float64]:
-    """``[N, N]`` Å, how close each pair of atoms may come.
+def distance_limits(numbers: NDArray[np.int64], given: Mapping[str, float]) -> NDArray[np.float64]:
+    """``[N, N]`` Å, how close each pair of atoms may start.
 
     Args:
         numbers: ``[N]`` of the atoms.
-        share: of the sum of two radii.
-        given: distances of pairs of elements in alphabetical order, as ``{"O-Si": 1.5}``, that count in place of it.
+        given: distances of pairs of elements in alphabetical order, as ``{"O-Si": 1.5}``; the rest follows from radii.
     """
     from ase.data import chemical_symbols
 
-    radii = np.array([typical_radius(number) for number in numbers.tolist()])
-    limits = share * (radii[:, None] + radii)
-    symbols = [chemical_symbols[number] for number in numbers]
-    for i, first in enumerate(symbols):
-        for j, second in enumerate(symbols):
-            limits[i, j] = (given or {}).get("-".join(sorted((first, second))), limits[i, j])
-    return limits
+    kinds, kind = np.unique(numbers, return_inverse=True)
+    radii = [typical_radius(number) for number in kinds.tolist()]
+    symbols = [chemical_symbols[number] for number in kinds]
+    pairs = [["-".join(sorted((first, second))) for second in symbols] for first in symbols]
+    limits = [
+        [given.get(pair, CLOSEST * (one + other)) for pair, other in zip(row, radii, strict=True)]
+        for row, one in zip(pairs, radii, strict=True)
+    ]
+    return np.array(limits)[np.ix_(kind, kind)]
 
 
 def _simple_crystal(number: int) -> tuple[str, float, float] | None:
