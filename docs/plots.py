@@ -140,6 +140,12 @@ def cases() -> list[Case]:
         ),
         Case("barriers", ["python examples/recipes/benchmarks/barriers.py"]),
         Case(
+            "search",
+            ["equical search Si --units 2:4 --structures 40 --output silicon-search"],
+            {"silicon-search/search.png": "search.png"},
+        ),
+        Case("searches", ["python examples/recipes/benchmarks/search.py Cu Si Mo --structures 40"]),
+        Case(
             "refusal",
             ["equical phonon examples/structures/si-distorted.vasp"],
             expected=1,

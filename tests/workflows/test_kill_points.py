@@ -10,7 +10,8 @@ from ase.calculators.emt import EMT
 
 import equical.workflows.eos.files as eos_files
 import equical.workflows.relax.files as relax_files
-from equical import eos, relax, relax_many
+import equical.workflows.search.files as search_files
+from equical import eos, relax, relax_many, search
 from equical.files import is_leftover
 from tests.killing import killed_at_every_file_event
 
@@ -24,6 +25,7 @@ def copper():
 RUNS = {
     "relax": lambda folder, **options: relax(copper(), EMT(), steps=3, output=folder, **options),
     "relax_many": lambda folder, **options: relax_many([bulk("Cu"), bulk("Fe")], EMT(), output=folder, **options),
+    "search": lambda folder, **options: search("Cu", EMT(), structures=2, operations=48, output=folder, **options),
     "eos": lambda folder, **options: eos(copper(), EMT(), num_points=5, output=folder, **options),
 }
 
@@ -33,6 +35,7 @@ def without_pictures(monkeypatch):
     for module, name in [
         (relax_files, "plot_relaxation"),
         (eos_files, "plot_eos"),
+        (search_files, "plot_energies"),
     ]:
         monkeypatch.setattr(module, name, lambda result, path: None)
 

@@ -20,6 +20,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.progress import progress_bar
+from equical.workflows.common.provenance import is_known, probe
 from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.settings import RelaxSettings
@@ -119,7 +120,8 @@ def search(  # noqa: PLR0913 (the settings are spelled out for those who call th
         calc = resolve_calculator(calculator)
         first = _typical(settings)
         _require_cells(calc, first)
-        folder.begin("search", settings, calc, first)
+        told_apart = {} if is_known(calc) else {"probe": probe(calc, first)}
+        folder.begin("search", settings, calc, None, **told_apart)
         folder.go_on()
         candidates, failures, dropped = _searched(settings, calc, folder, progress)
         if not candidates:

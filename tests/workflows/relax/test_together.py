@@ -39,7 +39,7 @@ def assert_as_alone(calculator, tolerance, steps):
 
 
 def test_one_after_the_other_is_as_alone():
-    ended = assert_as_alone(EMT(), 1e-10, steps=8)
+    ended = assert_as_alone(EMT(), 1e-10, steps=3)
     assert {one.converged for one in ended} == {True, False}
 
 

@@ -33,7 +33,7 @@ def calls(monkeypatch):
 def copper(tmp_path_factory):
     """A search for the crystal of copper, with what it changed in the world."""
     folder, before = tmp_path_factory.mktemp("search") / "copper", the_world()
-    return search("Cu", EMT(), units=(1, 2), structures=6, window=0.05, output=folder), before, the_world()
+    return search("Cu", EMT(), operations=(2, 4), structures=4, window=0.05, output=folder), before, the_world()
 
 
 def test_copper_is_fcc(copper):
@@ -44,7 +44,7 @@ def test_copper_is_fcc(copper):
     assert len(result.best.numbers) >= 2
     heights = [one.above_lowest for one in result.found]
     assert heights == sorted(heights) and heights[0] == 0 and max(heights) < 0.05 + 0.01
-    assert sum(len(one.numbers) for one in result.found) + len(result.dropped) + len(result.failures) == 6
+    assert sum(len(one.numbers) for one in result.found) + len(result.dropped) + len(result.failures) == 4
     assert [name for name in before if before[name] != after[name]] == []
 
 
@@ -57,22 +57,22 @@ def test_the_folder_holds_what_was_found(copper):
     ranked = read(folder / "structures.extxyz", ":")
     assert [atoms.info["rank"] for atoms in ranked] == list(range(1, len(result.found) + 1))
     assert ranked[0].get_potential_energy() / len(ranked[0]) == pytest.approx(result.best.energy_per_atom)
-    rows = list(csv.DictReader((folder / "ranking.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((folder / "ranking.csv").read_text("utf-8").splitlines()))
     assert rows[0]["rank"] == "1" and rows[0]["numbers"].split() == [str(n) for n in result.best.numbers]
-    assert len(list((folder / "rough").iterdir())) == 6
+    assert len(list((folder / "rough").iterdir())) == 4
     assert (folder / "search.png").exists() and not (folder / "hull.png").exists()
 
 
 def test_a_search_grows_and_computes_nothing_twice(tmp_path, calls):
     def run(number, **options):
-        return search("Cu", EMT(), structures=number, operations=(8, 48), output=tmp_path / "run", **options)
+        return search("Cu", EMT(), structures=number, operations=(12, 48), output=tmp_path / "run", **options)
 
     first = run(2)
     calls.clear()
     again = run(2, resume=True)
     assert len(calls) <= 1 and again.to_json()["found"] == first.to_json()["found"]
     grown = run(3, resume=True)
-    whole = search("Cu", EMT(), structures=3, operations=(8, 48))
+    whole = search("Cu", EMT(), structures=3, operations=(12, 48))
     assert grown.to_json()["found"] == whole.to_json()["found"]
     with pytest.raises(InputError, match="seed was 0"):
         run(3, resume=True, seed=1)
@@ -94,7 +94,8 @@ def test_mixtures_make_a_hull(tmp_path, monkeypatch):
 
 
 @pytest.mark.drawn
-def test_pictures_are_drawn(copper, tmp_path):
+@pytest.mark.filterwarnings("ignore:the lowest structure of .* has not converged")
+def test_pictures_are_drawn(tmp_path):
     from equical.workflows.search.plots import plot_energies, plot_hull
 
     result = search("Ni=0:1,Al=0:1", EMT(), structures=3, steps=5, operations=48, window=9.0)
@@ -118,18 +119,19 @@ def test_structures_that_fail_are_counted_and_none_left_is_an_error(monkeypatch)
     calculate = EMT.calculate
 
     def fails(self, atoms=None, *args, **keywords):
-        if len(atoms) == 1:
-            raise RuntimeError("one is\nnot enough")
+        if len(atoms) == 2:
+            raise RuntimeError("two are\ntoo many")
         calculate(self, atoms, *args, **keywords)
 
     monkeypatch.setattr(EMT, "calculate", fails)
     result = search("Cu", EMT(), units=(1, 2), structures=2, seed=1, operations=48)
-    assert set(result.failures.values()) == {"one is not enough"} and len(result.found) == 1
+    assert set(result.failures.values()) == {"two are too many"} and len(result.found) == 1
     monkeypatch.setattr("equical.workflows.search.run.hopeless", lambda atoms, distances: "no use")
     with pytest.raises(InputError, match="none of the 2 structures came to anything; number 0: no use"):
         search("Cu", EMT(), structures=2)
 
 
+@pytest.mark.filterwarnings("ignore:the lowest structure of Cu has not converged")
 def test_a_model_gets_structures_side_by_side(tiny_calculator, monkeypatch):
     sizes, batch = [], type(tiny_calculator).batch
 
