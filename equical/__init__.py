@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.qha import QhaResult, qha
     from equical.workflows.relax import RelaxResult, relax, relax_many
+    from equical.workflows.screen import ScreenResult, screen
     from equical.workflows.search import SearchResult, search
     from equical.workflows.vib import VibResult, vib
 
@@ -47,6 +48,7 @@ _HOME = {
     "PhononResult": "equical.workflows.phonon",
     "QhaResult": "equical.workflows.qha",
     "RelaxResult": "equical.workflows.relax",
+    "ScreenResult": "equical.workflows.screen",
     "SearchResult": "equical.workflows.search",
     "TrainResult": "equical.training.result",
     "VibResult": "equical.workflows.vib",
@@ -68,6 +70,7 @@ _HOME = {
     "read_structures": "equical.structures",
     "relax": "equical.workflows.relax",
     "relax_many": "equical.workflows.relax",
+    "screen": "equical.workflows.screen",
     "search": "equical.workflows.search",
     "shipped_models": "equical.checkpoint",
     "train": "equical.training.run",
@@ -90,6 +93,7 @@ __all__ = [
     "PhononResult",
     "QhaResult",
     "RelaxResult",
+    "ScreenResult",
     "SearchResult",
     "TrainResult",
     "VibResult",
@@ -112,6 +116,7 @@ __all__ = [
     "read_structures",
     "relax",
     "relax_many",
+    "screen",
     "search",
     "shipped_models",
     "train",

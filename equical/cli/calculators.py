@@ -14,7 +14,7 @@ from equical.errors import InputError
 if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["calculator_maker"]
+__all__ = ["calculator_maker", "named_calculator"]
 
 
 def calculator_maker(name: str) -> Callable[[], BaseCalculator]:
@@ -45,6 +45,15 @@ def calculator_maker(name: str) -> Callable[[], BaseCalculator]:
             f"{name} needs {', '.join(needed)}: name a function without arguments that makes the calculator"
         )
     return lambda: _made(factory, name)
+
+
+def named_calculator(name: str) -> BaseCalculator:
+    """The calculator itself; a function that other processes can be sent, with the name, to make their own.
+
+    Raises:
+        InputError: as :func:`calculator_maker`, or the factory fails.
+    """
+    return calculator_maker(name)()
 
 
 @contextmanager

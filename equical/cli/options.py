@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from equical.cli.calculators import calculator_maker
+from equical.cli.calculators import named_calculator
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -192,6 +192,17 @@ class RunOptions:
     resume: bool
     quiet: bool
 
+    def calculator_maker(self) -> Callable[[], BaseCalculator]:
+        """What makes the calculator that the options ask for, here or in another process.
+
+        Raises:
+            UsageError: it is asked for what only models have.
+        """
+        if self.calculator:
+            refuse_options_of_models()
+            return partial(named_calculator, self.calculator)
+        return partial(make_calculator, self.model, self.device, self.dtype)
+
     def make_calculator(self) -> BaseCalculator:
         """The calculator that the options ask for.
 
@@ -199,10 +210,7 @@ class RunOptions:
             InputError: there is none of that name.
             UsageError: it is asked for what only models have.
         """
-        if self.calculator:
-            refuse_options_of_models()
-            return calculator_maker(self.calculator)()
-        return make_calculator(self.model, self.device, self.dtype)
+        return self.calculator_maker()()
 
     def into(self, default: str) -> dict[str, Any]:
         """Where and how to leave the results, as all workflows are told; ``default``: the folder if none is stated."""

@@ -1,0 +1,212 @@
+"""Who does the tasks: processes of this machine, a cluster of Dask that somebody has started, or this very process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager
+from heapq import heappop, heappush
+from itertools import count
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol
+
+from equical.errors import InputError
+from equical.workflows.common.notes import warn
+from equical.workflows.screen.tasks import Finished, Task, relax_task
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+__all__ = ["DaskWorkers", "ThisProcess", "Workers", "find_workers", "pickled"]
+
+CONNECT = 15
+"""s to wait for a scheduler."""
+
+
+class Workers(Protocol):
+    """Takes tasks, and gives back what came of them in whatever order they end."""
+
+    def submit(self, task: Task) -> None:
+        """Take a task."""
+
+    def next_finished(self) -> Finished:
+        """Wait for one.
+
+        Raises:
+            InputError: the workers are gone, or cannot work at all.
+        """
+
+
+@contextmanager
+def find_workers(maker: bytes, number: int | None, scheduler: str | None, memory: str | None) -> Iterator[Workers]:
+    """Workers that are there within the block.
+
+    Args:
+        maker: pickled function that makes the calculator.
+        number: of processes on this machine; 0 for none beside this one, None for one a core.
+        scheduler: address of a Dask scheduler in place of processes on this machine.
+        memory: that each process of this machine may take, such as ``"4GB"``; an equal share of all by default.
+
+    Raises:
+        InputError: Dask is missing, the scheduler cannot be reached, or the numbers make no sense.
+    """
+    if scheduler and (number is not None or memory is not None):
+        raise InputError("the number of workers and their memory are up to the cluster: leave them out with --scheduler")
+    if number is not None and number < 0:
+        raise InputError(f"workers must be a whole number from 0 on, got {number}")
+    if number == 0:
+        yield ThisProcess(maker)
+        return
+    with ExitStack() as stack:
+        stack.enter_context(_quiet_dask())
+        if scheduler:
+            client = stack.enter_context(_connected(scheduler))
+        else:
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            client = stack.enter_context(_local(number or cores, memory))
+        yield DaskWorkers(client, maker, scheduler)
+
+
+class ThisProcess:
+    """Does one task after the other, without Dask."""
+
+    def __init__(self, maker: bytes) -> None:
+        self._maker = maker
+        self._waiting: list[tuple[bool, int, Task]] = []
+        self._order = count()
+
+    def submit(self, task: Task) -> None:
+        """See :class:`Workers`."""
+        heappush(self._waiting, (not task.urgent, next(self._order), task))
+
+    def next_finished(self) -> Finished:
+        """See :class:`Workers`."""
+        return relax_task(self._maker, heappop(self._waiting)[-1])
+
+
+class DaskWorkers:
+    """Hands tasks to a scheduler of Dask, which gives those of workers that die to others."""
+
+    def __init__(self, client: Client, maker: bytes, scheduler: str | None) -> None:
+        self._client, self._maker, self._scheduler = client, maker, scheduler
+        self._ended: SimpleQueue[Future] = SimpleQueue()
+        self._tasks: dict[str, tuple[str, Future]] = {}
+
+    def submit(self, task: Task) -> None:
+        """See :class:`Workers`."""
+        from dask.tokenize import tokenize
+
+        # Named after all that decides it: a scheduler serves several runs, and joins tasks of the same name.
+        name = f"{task.kind}-{tokenize(pickle.dumps(task), self._maker)}"
+        future = self._client.submit(relax_task, self._maker, task, key=name, priority=int(task.urgent))
+        self._tasks[name] = (task.key, future)
+        future.add_done_callback(self._ended.put)
+
+    def next_finished(self) -> Finished:
+        """See :class:`Workers`."""
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
+        future = self._ended.get()
+        key, _ = self._tasks.pop(future.key)
+        try:
+            return future.result()
+        except KilledWorker as error:
+            died = error.allowed_failures + 1
+            return Finished(key, None, f"{died} workers died of it: out of memory, or killed from outside")
+        except (CancelledError, CommClosedError, TimeoutError) as error:
+            raise InputError(
+                f"the scheduler{f' {self._scheduler}' if self._scheduler else ''} is gone: what was finished is kept; "
+                "go on with --resume once there is one"
+            ) from error
+        except InputError:
+            raise
+        except Exception as error:  # not of a calculation, which fails for itself
+            raise InputError(
+                f"a worker cannot work: {type(error).__name__}: {error}; workers need the same equical and packages"
+            ) from error
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"cannot reach a Dask scheduler at {address}: {error}") from error
+    with client:
+        if not client.scheduler_info()["workers"]:
+            warn(f"the scheduler {address} has no workers yet; waiting for some")
+        yield client
+
+
+@contextmanager
+def _local(number: int, memory: str | None) -> Iterator[Client]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    settings = {
+        "distributed.scheduler.worker-saturation": 1.0,  # one task at a time is with a worker: none is lost beside it
+    }
+    try:
+        with dask.config.set(settings):
+            cluster = LocalCluster(
+                n_workers=number,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=memory or "auto",
+                silence_logs=logging.CRITICAL,
+            )
+    except ValueError as error:
+        raise InputError(f"cannot start workers: {error}") from error
+    with cluster, Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@contextmanager
+def _quiet_dask() -> Iterator[None]:
+    """Let what Dask logs not come between our lines; it is told as an error where it matters.
+
+    Raises:
+        InputError: Dask is not installed.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "workers need Dask: pip install 'equical[screen]', or work in this process alone with --workers 0"
+        ) from None
+    logger = logging.getLogger("distributed")
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in before:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def pickled(make: Any) -> bytes:
+    """A function without arguments, to be called by workers.
+
+    Raises:
+        InputError: it cannot be sent to other processes.
+    """
+    try:
+        from cloudpickle import dumps  # comes with Dask, and takes functions of scripts along
+    except ImportError:
+        from pickle import dumps
+    try:
+        return dumps(make)
+    except Exception as error:  # whatever an object may raise
+        raise InputError(
+            f"the calculator cannot be sent to workers ({error}): give a model's name, or a function that makes it"
+        ) from error
