@@ -122,12 +122,9 @@ class DaskWorkers:
                 f"the scheduler{f' {self._scheduler}' if self._scheduler else ''} is gone: what was finished is kept; "
                 "go on with --resume once there is one"
             ) from error
-        except InputError:
-            raise
         except Exception as error:  # not of a calculation, which fails for itself
-            raise InputError(
-                f"a worker cannot work: {type(error).__name__}: {error}; workers need the same equical and packages"
-            ) from error
+            what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            raise InputError(f"a worker cannot work: {what}; it needs what is installed and at hand here") from error
 
 
 @contextmanager
