@@ -138,6 +138,15 @@ def cases() -> list[Case]:
             ["equical vib hop/saddle.extxyz --indices 0 --dtype float64 --output hop-saddle"],
             needs=("copper", "neb"),
         ),
+        Case(
+            "screen",
+            [
+                "printf 'bulk,facets,adsorbates,size\\nPt; Pd; Ag,1 1 1,O H,2x2\\n' > table.csv",
+                "equical screen table.csv --site hollow",
+                "equical screen --status screen-table",
+            ],
+            {"screen-table/screen.png": "screen.png"},
+        ),
         Case("barriers", ["python examples/recipes/benchmarks/barriers.py"]),
         Case(
             "search",

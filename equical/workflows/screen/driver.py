@@ -129,7 +129,9 @@ class Driver:
         except InputError as error:
             return [Row(surface.key, "slab", Atoms(), "failed", values | {"reason": str(error)})]
         kept = self._energy_kind == "adsorption"
-        return [Row(surface.key, "slab", start, "done" if kept else "open", values | ({"converged": 1} if kept else {}))]
+        return [
+            Row(surface.key, "slab", start, "done" if kept else "open", values | ({"converged": 1} if kept else {}))
+        ]
 
     def _start(self, surface: Surface) -> Atoms:
         return surface.start(self._store.rows[surface.bulk_key].atoms if surface.bulk_key else None)

@@ -206,7 +206,7 @@ def _surfaces(line: Line) -> Iterator[Surface]:
             yield _given(line, value, freeze)
         return
     stated = {name: line.whole(name) for name in ("layers", "termination")} | {"vacuum": line.number("vacuum")}
-    cut = {name: value for name, value in stated.items() if value is not None}
+    cut: dict[str, Any] = {name: value for name, value in stated.items() if value is not None}
     for value in bulks:
         what, prototype = line.path_or_name(value), line.text("prototype")
         bulk = find_bulk(what, prototype)

@@ -114,14 +114,18 @@ def adsorptions_of(rows: Sequence[Row]) -> tuple[Adsorption, ...]:
 def _best(rows: Sequence[Row]) -> Adsorption:
     sound = [row for row in rows if row.values["anomalies"] == "none"]
     best = min(sound, key=lambda row: row.values["adsorption_energy"], default=None)
+    found: Mapping[str, Any] = best.values if best else {}
+    of_all = rows[0].values
     return Adsorption(
-        *(rows[0].values[name] for name in ("surface", "adsorbate", "reference")),
-        configuration=best and best.values["configuration"],
-        site=best and best.values["final_site"],
-        adsorption_energy=best and best.values["adsorption_energy"],
+        surface=of_all["surface"],
+        adsorbate=of_all["adsorbate"],
+        reference=of_all["reference"],
+        configuration=found.get("configuration"),
+        site=found.get("final_site"),
+        adsorption_energy=found.get("adsorption_energy"),
         configurations=len(rows),
         anomalous=len(rows) - len(sound),
-        atoms=best and best.atoms,
+        atoms=best.atoms if best else None,
     )
 
 

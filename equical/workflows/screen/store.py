@@ -170,7 +170,7 @@ def _troubles_told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise InputError(
-            f"cannot use the database {path}: {error}; what was finished before is kept: make room, or see who uses it, "
+            f"cannot use the database {path}: {error}; what was finished before is kept: make room or see who uses it, "
             "and go on with --resume"
         ) from error
     except (sqlite3.DatabaseError, KeyError) as error:

@@ -180,9 +180,10 @@ def read_table(table: str | PathLike[str] | Sequence[Mapping[str, Any]]) -> list
         if not lines:
             raise InputError(f"the table {path} has no lines that say what to screen")
         return lines
-    if not isinstance(table, Sequence) or not table or not all(isinstance(entry, Mapping) for entry in table):
+    entries: list[Any] = list(table) if isinstance(table, Sequence) else []
+    if not entries or not all(isinstance(entry, Mapping) for entry in entries):
         raise InputError("give a table as a file, or as a list of mappings such as {'bulk': 'Pt', 'adsorbates': 'O'}")
-    return [Line(f"entry {number}", _filled(entry)) for number, entry in enumerate(table, start=1)]
+    return [Line(f"entry {number}", _filled(entry)) for number, entry in enumerate(entries, start=1)]
 
 
 def _filled(cells: Mapping[Any, Any]) -> dict[str, Any]:
@@ -208,7 +209,9 @@ def _csv_lines(text: str, path: Path) -> Iterator[Line]:
                         f"{', '.join(COLUMNS)}"
                     )
                 continue
-            surplus = f"it has {len(cells)} cells, and the header {len(header)}; several values of a cell stand between ;"
+            surplus = (
+                f"it has {len(cells)} cells, and the header {len(header)}; several values of a cell stand between ;"
+            )
             named = _filled(dict(zip(header, cells, strict=False)))
             yield Line(f"line {reader.line_num}", named, path.parent, surplus if len(cells) > len(header) else None)
     except csv.Error as error:
@@ -231,7 +234,9 @@ def _yaml_lines(text: str, path: Path) -> Iterator[Line]:
             if isinstance(item, dict):
                 yield Line(where, _filled(item), path.parent)
             else:
-                yield Line(where, {}, path.parent, f"it is {item!r}, and no mapping such as {{bulk: Pt, adsorbates: O}}")
+                yield Line(
+                    where, {}, path.parent, f"it is {item!r}, and no mapping such as {{bulk: Pt, adsorbates: O}}"
+                )
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"the table {path} is not readable as YAML: {' '.join(str(error).split())[:300]}") from error
     finally:

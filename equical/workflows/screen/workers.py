@@ -54,7 +54,9 @@ def find_workers(maker: bytes, number: int | None, scheduler: str | None, memory
         InputError: Dask is missing, the scheduler cannot be reached, or the numbers make no sense.
     """
     if scheduler and (number is not None or memory is not None):
-        raise InputError("the number of workers and their memory are up to the cluster: leave them out with --scheduler")
+        raise InputError(
+            "the number of workers and their memory are up to the cluster: leave them out with --scheduler"
+        )
     if number is not None and number < 0:
         raise InputError(f"workers must be a whole number from 0 on, got {number}")
     if number == 0:

@@ -1,8 +1,6 @@
 """Screenings that take a second or two: EMT on the smallest surface cells, in this process."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 from ase.calculators.emt import EMT

@@ -95,7 +95,11 @@ def test_files_lie_beside_the_table(lines, tmp_path):
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        ("bulk,facet,adsorbates\nPt,111,O\n", "t.csv", "has a column 'facet': its first line names columns out of bulk"),
+        (
+            "bulk,facet,adsorbates\nPt,111,O\n",
+            "t.csv",
+            "has a column 'facet': its first line names columns",
+        ),
         ("bulk,adsorbates\n", "t.csv", "has no lines that say what to screen"),
         ("", "t.csv", "has no lines"),
         ("bulk: Pt\n", "t.yaml", "must be a list"),

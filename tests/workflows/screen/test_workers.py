@@ -143,5 +143,3 @@ def test_a_scheduler_that_goes_away_is_told_and_the_run_goes_on_later(run, tmp_p
         with pytest.raises(InputError, match=f"the scheduler {address} is gone: what was finished is kept"):
             run(scheduler=address, workers=None)
     assert run(resume=True).relaxations == {"done": 7}
-
-
