@@ -14,7 +14,7 @@ PACKAGE = Path(equical.__file__).parent
 LAYERS = {  # in each package, parts may import themselves and what stands above them here, but not beside them
     "equical": [
         {"errors", "files", "prediction", "version"},
-        {"so3", "neighbors"},
+        {"html", "so3", "neighbors"},
         {"graph", "structures"},
         {"model"},
         {"weights"},
