@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from equical.workflows.phonon import PhononResult, phonon
     from equical.workflows.qha import QhaResult, qha
     from equical.workflows.relax import RelaxResult, relax, relax_many
+    from equical.workflows.report import report
     from equical.workflows.screen import ScreenResult, screen
     from equical.workflows.search import SearchResult, search
     from equical.workflows.vib import VibResult, vib
@@ -70,6 +71,7 @@ _HOME = {
     "read_structures": "equical.structures",
     "relax": "equical.workflows.relax",
     "relax_many": "equical.workflows.relax",
+    "report": "equical.workflows.report",
     "screen": "equical.workflows.screen",
     "search": "equical.workflows.search",
     "shipped_models": "equical.checkpoint",
@@ -116,6 +118,7 @@ __all__ = [
     "read_structures",
     "relax",
     "relax_many",
+    "report",
     "screen",
     "search",
     "shipped_models",

@@ -31,6 +31,7 @@ MODULES = {
     "neb": "equical.cli.neb",
     "search": "equical.cli.search",
     "adsorb": "equical.cli.adsorb",
+    "report": "equical.cli.report",
     "screen": "equical.cli.screen",
     "serve": "equical.cli.serve",
     "train": "equical.cli.train",

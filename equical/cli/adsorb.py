@@ -14,7 +14,6 @@ from equical.cli.options import (
     SPECIES_HELP,
     RunOptions,
     StructureFile,
-    finish,
     run_options_with,
 )
 from equical.errors import InputError
@@ -124,7 +123,7 @@ def adsorb(
     if not options.quiet:
         click.echo(format_summary(result))
         click.echo(f"results in {result.output}")
-    finish(result.converged)
+    options.finish(result)
 
 
 def _surface(slab: Path | None, bulk: str | None, cut: dict[str, Any]) -> tuple[Path | Atoms | SlabFromBulk, str]:

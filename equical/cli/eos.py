@@ -8,7 +8,6 @@ from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
-    finish,
     run_options,
     structure_argument,
 )
@@ -74,4 +73,4 @@ def eos(
             rms = f"{1000 * fit.rms_residual:.3g} meV/atom"
             click.echo(f"fit: {form}, {points} points, rms {rms}, R² {fit.r_squared:.6f}")
         click.echo(f"results in {result.output}")
-    finish(result.converged)
+    options.finish(result)

@@ -11,7 +11,6 @@ from equical.cli.notices import warn_of_old_option, warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
-    finish,
     run_options,
     structure_argument,
 )
@@ -102,7 +101,7 @@ def md(
         result = run(atoms, options.make_calculator(), **settings)
     if not options.quiet:
         _report(result)
-    finish(result.converged)
+    options.finish(result)
 
 
 def _report(result: MDResult) -> None:

@@ -13,7 +13,6 @@ from equical.cli.options import (
     SPECIES_HELP,
     RunOptions,
     StructureFile,
-    finish,
     run_options,
 )
 
@@ -97,7 +96,7 @@ def neb(
         )
     if not options.quiet:
         _print(result)
-    finish(result.converged)
+    options.finish(result)
 
 
 def _print(result: NebResult) -> None:

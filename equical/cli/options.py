@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
 
     from equical.calculator import EquiCalc
+    from equical.workflows.common.result import Result
 
 __all__ = [
     "FORMAT_HELP",
@@ -119,6 +120,9 @@ output_option = click.option(
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 resume_option = click.option("--resume", is_flag=True, help="Go on from where a run in the same folder stopped.")
+report_option = click.option(
+    "--report", is_flag=True, help="Write report.html too: a page with tables, plots and structures to turn around."
+)
 write_option = click.option(
     "--write",
     type=click.Path(path_type=Path),
@@ -181,6 +185,7 @@ class RunOptions:
         overwrite: replace earlier results in it.
         resume: go on from them.
         quiet: print nothing but errors.
+        report: write a page about the result.
     """
 
     calculator: str | None
@@ -191,6 +196,7 @@ class RunOptions:
     overwrite: bool
     resume: bool
     quiet: bool
+    report: bool
 
     def calculator_maker(self) -> Callable[[], BaseCalculator]:
         """What makes the calculator that the options ask for, here or in another process.
@@ -217,9 +223,23 @@ class RunOptions:
         output = self.output or Path(default)
         return {"output": output, "overwrite": self.overwrite, "resume": self.resume, "progress": not self.quiet}
 
+    def finish(self, result: Result) -> NoReturn:
+        """Write the page about the result, if it is wanted, and end the command as :func:`finish` does."""
+        self.write_report(result)
+        finish(result.converged)
+
+    def write_report(self, result: Result) -> None:
+        """Write the page about the result, if it is wanted."""
+        if self.report and result.output is not None:
+            from equical.workflows.report import report
+
+            page = report(result.output)
+            if not self.quiet:
+                click.echo(f"page to look at: {page}")
+
 
 def run_options_with(default_model: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add the options of the calculator, of output and ``--resume``, which come as one argument, ``options``."""
+    """Add the options of the calculator and output, ``--resume`` and ``--report``, which come as one, ``options``."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -228,7 +248,7 @@ def run_options_with(default_model: str) -> Callable[[Callable[..., None]], Call
             command(options=options, **arguments)
 
         calculator = _calculator_options_with(default_model)
-        return any_calculator_option(resume_option(calculator(output_options(joined))))
+        return any_calculator_option(resume_option(report_option(calculator(output_options(joined)))))
 
     return add
 

@@ -10,7 +10,6 @@ from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
-    finish,
     run_options,
     structure_argument,
 )
@@ -93,7 +92,7 @@ def vib(
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")
-    finish(result.converged)
+    options.finish(result)
 
 
 def _indices(text: str, count: int) -> list[int]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from html import escape
 from math import isfinite
-from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 __all__ = ["as_data", "as_text", "number"]
+
+SMALL = 1e-3
+"""Numbers below are mostly errors and residues, of which three digits say enough."""
 
 
 def as_text(value: Any) -> str:
@@ -26,7 +30,10 @@ def number(value: float, decimals: int | None = None) -> str:
     """A number to look at, with a minus that is one; a dash for one that is none."""
     if not isfinite(value):
         return "–"
-    text = (
-        str(value) if isinstance(value, Integral) else f"{value:.6g}" if decimals is None else f"{value:.{decimals}f}"
-    )
-    return text.replace("-", "−")
+    if isinstance(value, int | np.integer):
+        form = "d"
+    elif decimals is None:
+        form = "z.6g" if abs(value) >= SMALL else "z.3g"
+    else:
+        form = f"z.{decimals}f"  # no −0.00
+    return format(value, form).replace("-", "−")

@@ -3,6 +3,7 @@
 (() => {
   const BOND = 1.15; // sums of covalent radii within which atoms are joined
   const MANY = 3000; // atoms, from which on none are joined: it would take longer than one likes to wait
+  const FEW = 16; // atoms of a crystal, up to which those on its faces are drawn on both sides
   const MOST = 20000; // atoms that repetitions of a cell may come to
   const PACE = 70; // milliseconds for a frame
   const [CAMERA, FIELD] = [150, 20]; // of 3Dmol: place on the line of sight, degrees from there to the right edge
@@ -47,19 +48,32 @@
     return { rows, whole, along: whole ? rows : [[1, 0, 0], [0, 1, 0], [0, 0, 1]] };
   }
 
-  // What of an atom is drawn, in all images of it.
+  const isCrystal = (frame) => axes(frame.cell).whole && frame.pbc.every(Boolean);
+
+  // Atoms to draw, with their images in a cell that is repeated `count` times where it is periodic.
   function drawn(frame, count) {
     const { rows, whole } = axes(frame.cell);
     const numbers = frame.pbc.map((periodic) => (periodic && whole ? count : 1));
     const frozen = new Set(frame.frozen);
     const atoms = [];
-    for (let i = 0; i < numbers[0]; i++) for (let j = 0; j < numbers[1]; j++) for (let k = 0; k < numbers[2]; k++) {
-      const shift = sum(times(i, rows[0]), times(j, rows[1]), times(k, rows[2]));
-      frame.numbers.forEach((number, index) => {
-        const at = frame.positions.slice(3 * index, 3 * index + 3);
-        if (!at.includes(null)) atoms.push({ number, index, frozen: frozen.has(index), at: sum(at, shift) });
-      });
+    const ranges = frame.numbers.map(() => numbers.map((n) => [...Array(n).keys()]));
+    if (isCrystal(frame) && frame.numbers.length <= FEW) {
+      const volume = dot(rows[0], cross(rows[1], rows[2]));
+      const dual = [0, 1, 2].map((axis) => times(1 / volume, cross(rows[(axis + 1) % 3], rows[(axis + 2) % 3])));
+      frame.numbers.forEach((_, index) => dual.forEach((along, axis) => {
+        const place = dot(along, frame.positions.slice(3 * index, 3 * index + 3));
+        if (Math.abs(place) < 0.01) ranges[index][axis].push(count);
+      }));
     }
+    frame.numbers.forEach((number, index) => {
+      const at = frame.positions.slice(3 * index, 3 * index + 3);
+      if (at.includes(null)) return;
+      const [first, second, third] = ranges[index];
+      for (const i of first) for (const j of second) for (const k of third) {
+        const shift = sum(times(i, rows[0]), times(j, rows[1]), times(k, rows[2]));
+        atoms.push({ number, index, frozen: frozen.has(index), at: sum(at, shift) });
+      }
+    });
     return atoms;
   }
 
@@ -114,6 +128,11 @@
     viewer.render();
   }
 
+  function cornersOf(cell) {
+    const { rows } = axes(cell);
+    return [0, 1, 2, 3, 4, 5, 6, 7].map((n) => sum(...rows.map((row, axis) => times((n >> axis) & 1, row))));
+  }
+
   function drawCell(cell) {
     const { rows, whole } = axes(cell);
     if (!whole) return;
@@ -157,7 +176,9 @@
       const t = times(2 * sign, cross(u, a));
       return sum(a, times(w, t), times(sign, cross(u, t)));
     };
-    const seen = now.atoms.map((atom) => rotated(atom.at, 1));
+    const frame = structures[now.structure].frames[now.frame];
+    const corners = isCrystal(frame) ? cornersOf(frame.cell) : []; // the vacuum beside a slab is none of interest
+    const seen = [...now.atoms.map((atom) => atom.at), ...corners].map((at) => rotated(at, 1));
     const [low, high] = [Math.min, Math.max].map((best) =>
       [0, 1, 2].map((axis) => seen.reduce((found, a) => best(found, a[axis]), seen[0][axis])));
     const margin = 1.5 + 0.03 * Math.max(...minus(high, low));

@@ -42,13 +42,16 @@ if TYPE_CHECKING:
     from equical.workflows.common.result import Result
     from equical.workflows.common.settings import Settings
 
-__all__ = ["RESULT", "RUN", "RunFolder"]
+__all__ = ["REPORT", "RESULT", "RUN", "RunFolder"]
 
 RUN = "run.json"
 """What the run is: written before the first calculation, and compared where the run goes on."""
 
 RESULT = "result.json"
 """What the run came to: written when everything else is there, and gone while the run goes on."""
+
+REPORT = "report.html"
+"""A page about the result, where the user wants one; it goes with the result it is about."""
 
 SAME_PROBE = 1e-3
 """Relative difference of energies and forces that machines and precisions may cause in an unknown calculator."""
@@ -62,7 +65,7 @@ class RunFolder:
 
     Args:
         output: the folder, which is made if it does not exist; None keeps nothing.
-        leaves: patterns of the files that such a run leaves, beside ``run.json`` and ``result.json``.
+        leaves: patterns of the files that such a run leaves, beside ``run.json``, ``result.json`` and ``report.html``.
         overwrite: accept a folder with earlier results. They are removed when the run begins, that is once its input
             has been accepted, so that none of them can be taken for a result of the new run. Other files stay.
         resume: accept a folder with earlier results, and go on from there.
@@ -91,7 +94,7 @@ class RunFolder:
             raise InputError("to resume a run, give the output folder it was begun in")
         self.path = None if output is None else Path(output)
         self.resume = resume
-        self._leaves = (RUN, RESULT, *leaves)
+        self._leaves = (RUN, RESULT, REPORT, *leaves)
         self._overwrite = overwrite
         self._made: list[Path] = []
         self.begun = False
@@ -181,7 +184,8 @@ class RunFolder:
     def go_on(self) -> None:
         """Withdraw the result of a run that is about to become longer than what the result is about."""
         if self.path is not None:
-            (self / RESULT).unlink(missing_ok=True)
+            for name in (REPORT, RESULT):
+                (self / name).unlink(missing_ok=True)
 
     def accept(self) -> None:
         """Accept the input of a run that has no ``run.json``: what is overwritten is removed now."""
@@ -199,6 +203,7 @@ class RunFolder:
         """
         if self.path is not None:
             made_with = {} if calculator is None else provenance(calculator)
+            (self / REPORT).unlink(missing_ok=True)  # of an earlier result
             write_json(self / RESULT, result.to_json() | more | made_with)
 
     def _holds_files(self) -> bool:
