@@ -33,7 +33,7 @@ class Case:
     Attributes:
         name: of its text file.
         commands: as a reader would type them, in one folder that ``examples`` lies in.
-        plots: files that the commands leave, and the names they get.
+        plots: files that the commands leave, and the names they get; of a page a picture is taken.
         needs: names of cases that must have run before.
         expected: exit code of the last command.
     """
@@ -170,6 +170,7 @@ def cases() -> list[Case]:
             [ADSORB],
             {f"O-Pt111/{name}.png": f"adsorb-{name}.png" for name in ("energies", "sites", "best")},
         ),
+        Case("report", ["equical report O-Pt111"], {"O-Pt111/report.html": "report.webp"}, ("adsorb",)),
         Case("eval", [f"equical eval {validation} --output eval"], {"eval/parity.png": "eval-parity.png"}),
         Case("check", [f"equical data check {validation} --model metals-pbe"]),
         Case(
@@ -222,16 +223,35 @@ def run(case: Case, folder: Path) -> None:
     (DOCS / "pages" / "output").mkdir(exist_ok=True)
     (DOCS / "pages" / "output" / f"{case.name}.txt").write_text("\n".join(listing) + "\n", encoding="utf-8")
     for source, name in case.plots.items():
-        keep_image(folder / source, DOCS / "pages" / "images" / name)
+        picture = photograph(folder / source) if source.endswith(".html") else folder / source
+        keep_image(picture, DOCS / "pages" / "images" / name)
+
+
+def photograph(page: Path) -> Path:
+    """Picture of a page as it comes up in a Chromium."""
+    sys.path.insert(0, str(REPOSITORY))
+    from tests.browser import Browser
+
+    picture = page.with_name("photograph.png")
+    browser = Browser(page.with_name("profile"), size=(1400, 1000))
+    try:
+        browser.open(page)
+        picture.write_bytes(browser.picture())
+    finally:
+        browser.close()
+    return picture
 
 
 def keep_image(source: Path, target: Path) -> None:
-    """Save a plot with few colours, which plots have, so that it is small."""
+    """Save a plot with few colours, which plots have, so that it is small; a photograph with all of them, as WebP."""
     target.parent.mkdir(exist_ok=True)
     with Image.open(source) as image:
         plot = image.convert("RGB")
     if plot.width > WIDTH:
         plot = plot.resize((WIDTH, round(plot.height * WIDTH / plot.width)), Image.Resampling.LANCZOS)
+    if target.suffix == ".webp":
+        plot.save(target, quality=80)
+        return
     for colors in (128, 64, 32, 16):
         plot.quantize(colors, dither=Image.Dither.NONE).save(target, optimize=True)
         if target.stat().st_size <= LARGEST:

@@ -235,7 +235,13 @@
       if (structure !== now.structure || frame > now.frame) continue;
       if (!found || frame > Number(found.dataset.show.split(".")[1])) found = row;
     }
-    if (found) found.classList.add("shown");
+    if (!found) return;
+    found.classList.add("shown");
+    const box = found.closest(".scroll");
+    const below = found.offsetTop - box.scrollTop; // of the table's top, where its heading stays
+    if (below < box.querySelector("thead").offsetHeight || below + found.offsetHeight > box.clientHeight) {
+      box.scrollTop = found.offsetTop - box.clientHeight / 2;
+    }
   }
 
   function showFrame(number) {

@@ -3,7 +3,7 @@
 One file for each step, in this order: ``prototypes`` and ``bulks``, ``layers`` and ``planes``, ``build`` (slab from
 bulk), ``terminations``, ``slabs`` (which way is up), ``symmetry``, ``triangulation`` and ``sites``, ``oc20``,
 ``sketch`` and ``adsorbates``, ``references``, ``place``, ``relaxer``, ``anomalies``, ``result``, ``notes``,
-``report``, ``files`` and ``plots``; ``run`` goes through all of them as ``settings`` say.
+``report``, ``files``, ``plots`` and ``page``; ``run`` goes through all of them as ``settings`` say.
 """
 
 from equical.workflows.adsorption.adsorbates import ADSORBATES, Adsorbate, adsorbate

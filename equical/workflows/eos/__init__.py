@@ -1,7 +1,7 @@
 """Energy against volume, and what an equation of state makes of it.
 
 ``run`` scans the volumes as ``settings`` say, ``fit`` makes an equation of state of them, ``files`` and ``plots`` keep
-the ``result``.
+the ``result``, ``page`` shows it.
 """
 
 from equical.workflows.eos.result import EosResult

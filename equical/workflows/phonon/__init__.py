@@ -2,7 +2,7 @@
 
 ``run`` displaces atoms as ``settings`` say, ``forces`` makes force constants of what comes back, ``modes`` bands,
 densities and thermal properties of these, ``projections`` the part of each atom; ``files`` and ``plots`` keep the
-``result``.
+``result``, ``page`` shows it.
 """
 
 from equical.workflows.phonon.result import PhononResult

@@ -1,7 +1,7 @@
 """Move atoms, and on request the cell, until forces and stress vanish.
 
 ``settings`` say how; ``descent`` is one way down; ``run`` relaxes a structure, and ``many`` a list of them; ``files``
-keep every step, so that a killed run goes on; ``result`` and ``plots`` tell what came out.
+keep every step, so that a killed run goes on; ``result``, ``plots`` and ``page`` tell what came out.
 """
 
 from equical.workflows.relax.many import relax_many
