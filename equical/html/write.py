@@ -28,7 +28,7 @@ def write_page(page: Page, path: str | os.PathLike[str]) -> Path:
     """
     path = Path(path)
     with atomic_path(path) as temporary:
-        temporary.write_bytes(page_as_html(page).encode("utf-8", "replace"))
+        temporary.write_bytes(page_as_html(page).encode("utf-8"))
     return path
 
 
