@@ -68,7 +68,8 @@ class FinishedRun:
             raise InputError(f"{path / RESULT} is no result of a run of equical")
         run = _read(path / RUN) or {}
         told = {name: value for name, value in run.items() if name not in NO_SETTINGS}
-        return cls(path, run.get("workflow"), result, result.get("settings") or told)
+        workflow = run.get("workflow")
+        return cls(path, workflow if isinstance(workflow, str) else None, result, result.get("settings") or told)
 
     def fact(self, name: str, label: str = "", link: Link | str | None = None) -> Fact:
         """An entry of the result with its unit.

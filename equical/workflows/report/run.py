@@ -53,5 +53,6 @@ def page_of(run: FinishedRun) -> Page:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{run.path} does not hold what a run of {run.workflow} leaves: {error!r}") from error
+        kind = f"a run of {run.workflow}" if run.workflow else "a run"
+        raise InputError(f"{run.path} does not hold what {kind} leaves: {error!r}") from error
     return page

@@ -196,6 +196,10 @@ def test_what_is_no_run_is_refused(tmp_path):
         (tmp_path / "result.json").write_text(text, "latin-1")
         with pytest.raises(InputError, match=message):
             equical.report(tmp_path)
+    (tmp_path / "result.json").write_text('{"converged": true, "energy": 1, "units": 3}')
+    (tmp_path / "run.json").write_text('{"workflow": ["relax"]}')
+    with pytest.raises(InputError, match="does not hold what a run leaves"):
+        equical.report(tmp_path)
     (tmp_path / "result.json").write_text('{"converged": true}')
     for workflow in PAGES:
         (tmp_path / "run.json").write_text(json.dumps({"workflow": workflow}))
