@@ -11,6 +11,7 @@ from equical.version import __version__
 
 if TYPE_CHECKING:
     from equical.calculator import EquiCalc
+    from equical.catalogue import choose_model
     from equical.checkpoint import load_checkpoint, shipped_models
     from equical.conversion import ConversionResult, convert
     from equical.structures import read_structure, read_structures
@@ -57,6 +58,7 @@ _HOME = {
     "bench": "equical.workflows.bench",
     "check": "equical.workflows.check",
     "check_data": "equical.training.check",
+    "choose_model": "equical.catalogue",
     "convert": "equical.conversion",
     "elastic": "equical.workflows.elastic",
     "eos": "equical.workflows.eos",
@@ -104,6 +106,7 @@ __all__ = [
     "bench",
     "check",
     "check_data",
+    "choose_model",
     "convert",
     "elastic",
     "eos",

@@ -17,11 +17,12 @@ from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
-from equical.checkpoint import DEFAULT_MODEL, Checkpoint, load_checkpoint, models_covering
+from equical.catalogue import AUTO, WAYS_ON, Choice, choose_model, models_for, tell
+from equical.checkpoint import Checkpoint, load_checkpoint
 from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.inference.batch import BatchEvaluator
-from equical.inference.executions import make_evaluator
+from equical.inference.executions import make_evaluator, require_execution
 from equical.inference.stats import Stats
 from equical.model.frozen import BFloat16Matrix, Matrix
 from equical.model.potential import EnergyKind
@@ -94,7 +95,9 @@ class EquiCalc(Calculator):
 
     Args:
         model: name of a shipped model, folder of a model, or a loaded :class:`~equical.checkpoint.Checkpoint`, which is
-            left as it is.
+            left as it is. ``"auto"`` takes the most specialised shipped model that is made for the first structure it
+            meets, says which and why (a :class:`~equical.errors.ModelChoice` warning), and stays with it: energies of
+            two models cannot be compared. Where numbers are to be the same next year, name the model.
         device: ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         dtype: ``"float32"``, or ``"float64"`` for finite differences and tight convergence.
         execution: how the network is run, which changes no result: ``"eager"``, ``"static"``, ``"cuda-graph"`` or
@@ -105,7 +108,8 @@ class EquiCalc(Calculator):
 
     Raises:
         InputError: no such model, device, dtype or execution. Later, from any calculation: atoms the model does not
-            cover, or a structure that cannot be meant (see :func:`equical.neighbors.build.neighbor_list`).
+            cover, no shipped model that is made for the structure, or a structure that cannot be meant (see
+            :func:`equical.neighbors.build.neighbor_list`).
     """
 
     name = "equical"
@@ -114,36 +118,74 @@ class EquiCalc(Calculator):
     @torch.inference_mode(False)  # weights made in a caller's inference mode could never be differentiated through
     def __init__(
         self,
-        model: str | os.PathLike[str] | Checkpoint = DEFAULT_MODEL,
+        model: str | os.PathLike[str] | Checkpoint = AUTO,
         device: str = "auto",
         dtype: str = "float32",
         execution: str = "auto",
         convolutions: str | None = None,
     ):
         super().__init__()
-        where, precision = _device(device), _dtype(dtype)
+        self._device, self._dtype, self._execution = _device(device), _dtype(dtype), execution
         if convolutions not in (None, "bfloat16"):
             raise InputError(f"convolutions must be bfloat16, or left out, not {convolutions!r}.")
-        if isinstance(model, Checkpoint):
-            potential = copy.deepcopy(model.potential).to(where, precision).eval()
-            self.checkpoint = Checkpoint(potential, model.metadata, model.name, model.sha256, model.folder)
-        else:
-            self.checkpoint = load_checkpoint(model, device=where, dtype=precision)
-        potential = self.checkpoint.potential
-        if not potential.predicts_stress:
-            self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
-        self.evaluator = make_evaluator(potential, execution, BFloat16Matrix if convolutions else Matrix)
+        self._convolutions = BFloat16Matrix if convolutions else Matrix
+        require_execution(execution, self._device)
         self.parameters.update(
-            model=self.checkpoint.name,
-            sha256=self.checkpoint.sha256,
-            device=str(where),
+            model=AUTO,
+            device=str(self._device),
             dtype=dtype,
             execution=execution,
             **({} if convolutions is None else {"convolutions": convolutions}),
         )
+        self._checkpoint: Checkpoint | None = None
+        self.choice: Choice | None = None
+        if isinstance(model, Checkpoint) or model != AUTO:
+            self._take(model)
         self._prediction: Prediction | None = None
         self._habit = ForceHabit()
         self._lock = RLock()
+
+    def _take(self, model: str | os.PathLike[str] | Checkpoint) -> None:
+        """Make ready to evaluate this model."""
+        if isinstance(model, Checkpoint):
+            potential = copy.deepcopy(model.potential).to(self._device, self._dtype).eval()
+            checkpoint = Checkpoint(potential, model.metadata, model.name, model.sha256, model.folder)
+        else:
+            checkpoint = load_checkpoint(model, device=self._device, dtype=self._dtype)
+            potential = checkpoint.potential
+        if not potential.predicts_stress:
+            self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
+        self.evaluator = make_evaluator(potential, self._execution, self._convolutions)
+        self.parameters.update(model=checkpoint.name, sha256=checkpoint.sha256)
+        self._checkpoint = checkpoint
+
+    @torch.inference_mode(False)
+    def choose(self, structures: Atoms | Sequence[Atoms], *, partly: bool = False) -> None:
+        """Decide for a model, where that was left open, as the first calculation would.
+
+        Args:
+            structures: what will be computed.
+            partly: be content with a model that is made for the most of them, and one at least.
+
+        Raises:
+            InputError: no shipped model is made for them.
+        """
+        with self._lock:
+            if self._checkpoint is None:
+                self.choice = choose_model(structures, partly=partly)
+                self._take(self.choice.name)
+                tell(self.choice)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The model.
+
+        Raises:
+            InputError: it is still to be chosen.
+        """
+        if self._checkpoint is None:
+            raise InputError("which model this is depends on the first structure: name a model, or choose(atoms) first")
+        return self._checkpoint
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies have a lock of their own, since locks cannot be copied."""
@@ -182,7 +224,7 @@ class EquiCalc(Calculator):
     def stats(self) -> Stats:
         """What was evaluated so far, how, and what took the time."""
         with self._lock:
-            return copy.deepcopy(self.evaluator.stats)
+            return Stats() if self._checkpoint is None else copy.deepcopy(self.evaluator.stats)
 
     def set(self, **parameters: Any) -> dict[str, Any]:
         """Refuse changes: a calculator stays what it was made as."""
@@ -224,6 +266,8 @@ class EquiCalc(Calculator):
         if system_changes:
             self._prediction = None
             self._habit.next_structure()
+        if len(atoms) > 0:
+            self.choose(atoms)
         self._refuse_uncovered(atoms)
         has_volume = atoms.cell.rank == 3
         if "stress" in properties and not has_volume:
@@ -263,6 +307,9 @@ class EquiCalc(Calculator):
         Raises:
             InputError: a property that the model does not predict.
         """
+        structures = list(structures)
+        if structures:
+            self.choose(structures, partly=True)
         unknown = sorted(set(properties).difference(self.implemented_properties))
         if unknown:
             known = ", ".join(self.implemented_properties)
@@ -292,10 +339,14 @@ class EquiCalc(Calculator):
         uncovered = sorted(set(atoms.numbers.tolist()).difference(self.checkpoint.potential.elements))
         if uncovered:
             missing = ", ".join(chemical_symbols[number] for number in uncovered)
-            others = models_covering(atoms.get_chemical_symbols())
-            advice = f" The shipped model {others[0]} covers this structure." if others else ""
             name, covered = self.checkpoint.name, ", ".join(self.elements)
-            raise InputError(f"The model {name} does not cover {missing}; it covers {covered}.{advice}")
+            said = f"The model {name} does not cover {missing}; it covers {covered}."
+            if self.choice is not None:
+                raise InputError(f"{said} It was chosen for an earlier structure; make another EquiCalc for this one.")
+            others = ", ".join(model.name for model in models_for(atoms))
+            if others:
+                raise InputError(f"{said} Shipped models that are made for this structure: {others}.")
+            raise InputError(f"{said} No shipped model is made for this structure: {WAYS_ON}.")
 
 
 def _results(prediction: Prediction, wanted: set[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -25,10 +25,8 @@ from equical.model import AnyConfig, Potential, Scales, parse_config
 from equical.model.potential import EnergyKind
 from equical.weights import MOST_WEIGHTS, Unfilled, read_header, read_whole, require_fit, require_numbers, tensors_of
 
-__all__ = ["CONFIG_FILE", "DEFAULT_MODEL", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint"]
-__all__ += ["models_covering", "shipped_models"]
+__all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint", "shipped_models"]
 
-DEFAULT_MODEL = "metals-pbe"
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 SCHEMA_VERSION = 1
@@ -129,13 +127,6 @@ def shipped_models() -> dict[str, Path]:
         if place.is_dir():
             return {file.parent.name: file.parent for file in sorted(place.glob(f"*/{CONFIG_FILE}"))}
     return {}
-
-
-def models_covering(elements: Iterable[str]) -> list[str]:
-    """Names of the shipped models that were trained for all of these elements (chemical symbols)."""
-    wanted = set(elements)
-    configs = {name: json.loads((folder / CONFIG_FILE).read_text("utf-8")) for name, folder in shipped_models().items()}
-    return [name for name, config in configs.items() if wanted.issubset(config["elements"])]
 
 
 def save_checkpoint(folder: str | os.PathLike[str], potential: Potential, metadata: Mapping[str, Any]) -> None:

@@ -1,6 +1,8 @@
-"""The one exception that means "the input is at fault, and here is what to do about it"."""
+"""What users are told: the one exception that means "the input is at fault, do this about it", and a notice."""
 
-__all__ = ["InputError"]
+import sys
+
+__all__ = ["InputError", "ModelChoice", "frames_within"]
 
 
 class InputError(ValueError):
@@ -12,3 +14,19 @@ class InputError(ValueError):
 
     def __init__(self, message: str):
         super().__init__("".join(character if character.isprintable() else " " for character in message))
+
+
+class ModelChoice(UserWarning):
+    """Which model was chosen, and why: nothing is wrong, but numbers depend on it."""
+
+
+def frames_within() -> int:
+    """``stacklevel`` for ``warnings.warn``: how far up the caller of the package is, whose line a warning is about."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and _is_within(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_within(module: str) -> bool:
+    return module.partition(".")[0] in ("equical", "contextlib")

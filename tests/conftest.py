@@ -1,8 +1,10 @@
-"""What many tests share: a tiny network with random weights, as potential, folder and calculator, and structures."""
+"""What many tests share: a tiny network with random weights, as potential, folder and calculator; structures; and a
+shelf of such models in place of the shipped ones."""
 
+import json
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from hypothesis import settings
 
 from equical.calculator import EquiCalc
 from equical.checkpoint import save_checkpoint
+from equical.domain import DOMAIN_FILE
 from equical.model import ModelConfig, Potential
 
 settings.register_profile("reproducible", derandomize=True, deadline=None)
@@ -158,3 +161,37 @@ def waiting_is_an_error() -> Iterator[None]:
 def copper() -> Atoms:
     """Four atoms of copper, rattled, in a strained cubic cell."""
     return make_structures()["crystal"]
+
+
+SPECIAL = {"kinds": ["bulk", "slab"], "elements": ["Cu", "Ni"], "most": 1}
+SURFACES = {"kinds": ["slab"], "elements": ["Cu", "Pt"], "minor": ["H", "O"]}
+
+
+def put_on_shelf(folder: Path, elements: Sequence[int], ranges: Sequence[dict] = (), **options) -> None:
+    """A model with random weights and, where there are ranges, a declared domain."""
+    potential = random_potential(**options).float()
+    potential.elements = tuple(elements)
+    save_checkpoint(folder, potential, {})
+    (folder / "README.md").write_text(f"# {folder.name}\n", "utf-8")
+    if ranges:
+        declared = {"level": "PBE", "errors": "10 meV/Å", "covers": list(ranges)}
+        (folder / DOMAIN_FILE).write_text(json.dumps(declared), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def shelf_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """``metals`` (Cu, Ni, one at a time), ``surfaces`` (Cu, Pt with H, O), ``everything`` (12 elements, no domain)."""
+    root = tmp_path_factory.mktemp("shelf")
+    put_on_shelf(root / "everything", random_potential().elements, seed=3)
+    put_on_shelf(root / "metals", (28, 29), [SPECIAL], seed=4)
+    put_on_shelf(root / "surfaces", (1, 8, 29, 78), [SURFACES], seed=5)
+    return {folder.name: folder for folder in sorted(root.iterdir())}
+
+
+@pytest.fixture
+def shelf(shelf_folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """These models stand for the shipped ones; take one from the dictionary, and there are only the others."""
+    there = dict(shelf_folders)
+    monkeypatch.setattr("equical.checkpoint.shipped_models", lambda: there)
+    monkeypatch.setattr("equical.catalogue.shipped_models", lambda: there)
+    return there

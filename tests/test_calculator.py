@@ -21,7 +21,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import equical.calculator as module
 from equical.calculator import EquiCalc
 from equical.checkpoint import Checkpoint, load_checkpoint
-from equical.errors import InputError
+from equical.errors import InputError, ModelChoice
 from tests.conftest import TINY, make_structures, random_potential
 from tests.tolerances import EXACT, SINGLE
 
@@ -386,9 +386,12 @@ def test_elements_that_are_not_covered_are_refused_by_symbol(tiny_calculator):
 
 
 def test_a_shipped_model_that_covers_the_structure_is_named(tiny_calculator):
-    lithium, helium = Atoms("Li", calculator=tiny_calculator), Atoms("LiHe", calculator=tiny_calculator)
-    refusal(lithium.get_potential_energy, "does not cover Li;", "The shipped model metals-pbe covers this structure.")
-    assert "shipped" not in refusal(helium.get_potential_energy, "does not cover He, Li; it covers")
+    lithium, helium = bulk("Li"), Atoms("LiHe", [[0, 0, 0], [2, 0, 0]])
+    lithium.calc = helium.calc = tiny_calculator
+    refusal(
+        lithium.get_potential_energy, "does not cover Li;", "Shipped models that are made for this structure: metal"
+    )
+    refusal(helium.get_potential_energy, "does not cover He, Li; it covers", "No shipped model", "convert", "finetune")
 
 
 @pytest.mark.parametrize("name", ["energy", "forces", "stress"])
@@ -463,3 +466,49 @@ def test_calculation_is_written_nowhere(tiny_calculator, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     everything(tiny_calculator, bulk("Cu"))
     assert list(tmp_path.iterdir()) == []
+
+
+# Which model
+
+
+def test_auto_takes_the_model_made_for_the_first_structure_and_stays_with_it(shelf, copper):
+    copper.calc = calculator = EquiCalc()
+    assert calculator.parameters["model"] == "auto"
+    assert calculator.stats.evaluations == 0
+    refusal(lambda: calculator.elements, "depends on the first structure", "name a model")
+    with pytest.warns(ModelChoice, match="model metals for bulk Cu4"):
+        energy = copper.get_potential_energy()
+    assert calculator.parameters["model"] == calculator.checkpoint.name == calculator.choice.name == "metals"
+    assert calculator.parameters["sha256"] == calculator.checkpoint.sha256
+    assert energy == EquiCalc(shelf["metals"]).get_property("energy", copper)
+    platinum = bulk("Pt")
+    platinum.calc = calculator
+    refusal(platinum.get_forces, "The model metals does not cover Pt", "earlier structure", "another EquiCalc")
+    for other in (pickle.loads(pickle.dumps(calculator)), copy.deepcopy(calculator)):
+        assert other.get_property("energy", copper) == energy
+
+
+def test_auto_decides_before_a_batch_and_on_request(shelf, copper):
+    undecided = copy.deepcopy(EquiCalc())
+    with pytest.warns(ModelChoice, match="model everything for 2 of 2 structures"):
+        found = undecided.batch([copper, bulk("Pt")])
+    assert [one.error for one in found] == [None, None]
+    calculator = EquiCalc()
+    with pytest.warns(ModelChoice, match="model everything"):
+        calculator.choose([copper, bulk("Pt")])
+    calculator.choose(copper)  # which changes nothing any more
+    assert calculator.checkpoint.name == "everything"
+
+
+def test_auto_refuses_what_no_model_is_made_for_and_serves_the_next_structure(shelf, copper):
+    iron, calculator = bulk("Fe"), EquiCalc()
+    iron.calc = copper.calc = calculator
+    refusal(iron.get_potential_energy, "no shipped model is made for bulk Fe", "convert", "finetune")
+    refusal(Atoms(calculator=calculator).get_potential_energy, "no atoms")
+    with pytest.warns(ModelChoice):
+        copper.get_potential_energy()
+
+
+def test_wrong_settings_are_refused_before_a_model_is_chosen():
+    for wrong in ({"execution": "magic"}, {"device": "tpu"}, {"dtype": "float8"}, {"convolutions": "int8"}):
+        refusal(lambda wrong=wrong: EquiCalc(**wrong), *wrong)

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from scipy.spatial.transform import Rotation
 
 from equical.calculator import EquiCalc
-from equical.checkpoint import DEFAULT_MODEL, Checkpoint, shipped_models
+from equical.checkpoint import Checkpoint
 from equical.graph import AtomGraph
 from tests.conftest import TINY, make_structures, random_potential
 from tests.tolerances import EXACT, FINITE_DIFFERENCE, SYMMETRY
@@ -357,10 +357,8 @@ def test_atoms_further_than_all_layers_reach_have_no_influence(calculator):
 @pytest.mark.slow
 def test_energy_is_conserved_by_molecular_dynamics_of_copper():
     """Two picoseconds of 108 atoms at 600 K, in the default precision."""
-    if DEFAULT_MODEL not in shipped_models():
-        pytest.skip(f"the model {DEFAULT_MODEL} is not in this checkout yet")
     atoms = bulk("Cu", cubic=True) * (3, 3, 3)
-    atoms.calc = EquiCalc(device="cpu")
+    atoms.calc = EquiCalc("metals-pbe", device="cpu")
     spread = np.sqrt(units.kB * 1200 * atoms.get_masses()[:, None])  # half of it becomes potential energy
     momenta = np.random.default_rng(5).normal(size=(len(atoms), 3)) * spread
     atoms.set_momenta(momenta - momenta.mean(axis=0))

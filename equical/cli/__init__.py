@@ -39,6 +39,7 @@ MODULES = {
     "eval": "equical.cli.eval",
     "data": "equical.cli.data",
     "convert": "equical.cli.convert",
+    "models": "equical.cli.models",
     "check": "equical.cli.check",
     "bench": "equical.cli.bench",
 }

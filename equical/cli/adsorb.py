@@ -14,7 +14,7 @@ from equical.cli.options import (
     SPECIES_HELP,
     RunOptions,
     StructureFile,
-    run_options_with,
+    run_options,
 )
 from equical.errors import InputError
 
@@ -70,7 +70,7 @@ class AdsorbCommand(click.Command):
 @click.option("--reference", metavar="TEXT", help="What makes the adsorbate, such as '1/2 O2'.  [default: H2, H2O, …]")
 @click.option("--fmax", type=float, default=0.03, show_default=True, metavar="EV/Å", help="Largest force to accept.")
 @click.option("--steps", type=int, default=300, show_default=True, help="Most steps of a relaxation.")
-@run_options_with("catalysis-rpbe")
+@run_options
 def adsorb(
     adsorbate: str,
     slab: Path | None,

@@ -84,11 +84,13 @@ def bench(
     STRUCTURE is repeated to each of the sizes; without it, a crystal of an element the model covers is taken. Atoms
     move between steps as they would at 300 K. Close other programs: a busy machine can be several times slower.
     """
+    from equical.catalogue import named_model
     from equical.workflows.bench import bench as run
 
-    folder = output or Path(f"bench-{Path(model).name}")
     unit = None if structure is None else structure.read()
     with warnings_as_lines(quiet):
+        model = named_model(model, [] if unit is None else [unit])
+        folder = output or Path(f"bench-{Path(model).name}")
         result = run(
             model,
             unit,

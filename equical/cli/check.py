@@ -57,18 +57,23 @@ def check(
 
     Exit code: 0 all within limits, 2 some are not, 1 error.
     """
+    from equical.catalogue import named_model
     from equical.cli.calculators import calculator_maker
     from equical.workflows.check import check as run
+    from equical.workflows.check.settings import CheckSettings
 
+    CheckSettings(quick, only or None)  # what is refused is refused before a model is chosen
     if calculator is not None:
         refuse_options_of_models()
     if calculator is not None and not structures and ":" not in calculator and calculator != "emt":
         raise InputError(f"give structures for the calculator {calculator} with --structure FILE")
     files = [StructureFile(path, file_format, species) for path in structures]
     named = {f"{file.stem}{n or ''}": atoms for file in files for n, atoms in enumerate(file.read_all())}
-    folder = output or Path(f"check-{(calculator or Path(model).name).replace(':', '-')}")
-    make = calculator_maker(calculator) if calculator else partial(make_calculator, model, device, dtype)
     with warnings_as_lines(quiet):
+        if calculator is None:
+            model = named_model(model, list(named.values()))
+        folder = output or Path(f"check-{(calculator or Path(model).name).replace(':', '-')}")
+        make = calculator_maker(calculator) if calculator else partial(make_calculator, model, device, dtype)
         result = run(
             make,
             named or None,

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from equical.errors import ModelChoice
+
 __all__ = ["warn_of_old_option", "warnings_as_lines"]
 
 Value = TypeVar("Value")
@@ -17,6 +19,8 @@ Value = TypeVar("Value")
 @contextmanager
 def warnings_as_lines(quiet: bool) -> Iterator[None]:
     """Print each warning of equical as one line on standard error, without the file and line it comes from.
+
+    Which model was chosen is told in the same way, without the word.
 
     Args:
         quiet: print none; workflows keep what they warn of in their results.
@@ -31,7 +35,8 @@ def warnings_as_lines(quiet: bool) -> Iterator[None]:
                 if str(message) in told:  # a structure is looked at before and within the workflow
                     return
                 told.add(str(message))
-                click.echo(f"equical: warning: {message}", err=True)
+                word = "" if issubclass(category, ModelChoice) else "warning: "
+                click.echo(f"equical: {word}{message}", err=True)
             else:
                 usual(message, category, *where)
 

@@ -36,7 +36,6 @@ __all__ = [
     "refuse_options_of_models",
     "resume_option",
     "run_options",
-    "run_options_with",
     "structure_argument",
     "write_option",
 ]
@@ -134,18 +133,21 @@ debug_option = click.option(  # looked for by the group, which reports all error
 )
 
 
-def _calculator_options_with(default_model: str) -> Callable[[Command], Command]:
-    model_option = click.option(
-        "--model", default=default_model, show_default=True, metavar="NAME|DIR", help="A shipped model or a folder."
-    )
-    return lambda command: model_option(device_option(dtype_option(command)))
-
-
+model_option = click.option(
+    "--model",
+    default="auto",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="A shipped model or a folder; auto: the shipped one that is made for the structure, see `equical models`.",
+)
 any_calculator_option = click.option(
     "--calculator", metavar="NAME|MODULE:FACTORY", help="Any ASE calculator in place of a model: emt, or mine:make."
 )
-calculator_options = _calculator_options_with("metals-pbe")
-"""Adds ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
+
+
+def calculator_options(command: Command) -> Command:
+    """Add ``--model``, ``--device`` and ``--dtype``; the three go to :func:`make_calculator`."""
+    return model_option(device_option(dtype_option(command)))
 
 
 def output_options(command: Command) -> Command:
@@ -238,22 +240,15 @@ class RunOptions:
                 click.echo(f"page to look at: {page}")
 
 
-def run_options_with(default_model: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def run_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of the calculator and output, ``--resume`` and ``--report``, which come as one, ``options``."""
 
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        @wraps(command)
-        def joined(**arguments: Any) -> None:
-            options = RunOptions(**{field.name: arguments.pop(field.name) for field in fields(RunOptions)})
-            command(options=options, **arguments)
+    @wraps(command)
+    def joined(**arguments: Any) -> None:
+        options = RunOptions(**{field.name: arguments.pop(field.name) for field in fields(RunOptions)})
+        command(options=options, **arguments)
 
-        calculator = _calculator_options_with(default_model)
-        return any_calculator_option(resume_option(report_option(calculator(output_options(joined)))))
-
-    return add
-
-
-run_options = run_options_with("metals-pbe")
+    return any_calculator_option(resume_option(report_option(calculator_options(output_options(joined)))))
 
 
 def finish(converged: bool) -> NoReturn:

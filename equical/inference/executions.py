@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import torch
+
 from equical.errors import InputError
 from equical.inference.backends import Backend, CompiledBackend, CudaGraphBackend, DirectBackend
 from equical.inference.eager import EagerEvaluator
@@ -17,7 +19,7 @@ from equical.prediction import Prediction
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["EXECUTIONS", "Evaluator", "make_evaluator"]
+__all__ = ["EXECUTIONS", "Evaluator", "make_evaluator", "require_execution"]
 
 EXECUTIONS = ("auto", "eager", "static", "cuda-graph", "compile")
 """
@@ -40,6 +42,18 @@ class Evaluator(Protocol):
         """Energy of a structure, and forces and stress where wanted, on the host."""
 
 
+def require_execution(execution: str, device: torch.device) -> None:
+    """Refuse what there is not.
+
+    Raises:
+        InputError: there is no such execution, or not on this device.
+    """
+    if execution not in EXECUTIONS:
+        raise InputError(f"execution must be one of {', '.join(EXECUTIONS)}, not {execution!r}.")
+    if execution == "cuda-graph" and device.type != "cuda":
+        raise InputError("execution 'cuda-graph' needs a CUDA device, and this calculator runs on a CPU; use 'auto'.")
+
+
 def make_evaluator(potential: Potential, execution: str = "auto", convolutions: Convolutions = Matrix) -> Evaluator:
     """The evaluator of that name, for the device the force field is on.
 
@@ -51,13 +65,10 @@ def make_evaluator(potential: Potential, execution: str = "auto", convolutions: 
     Raises:
         InputError: there is no such execution, or not on this device.
     """
-    on_gpu = potential.reference_energies.device.type == "cuda"
-    if execution not in EXECUTIONS:
-        raise InputError(f"execution must be one of {', '.join(EXECUTIONS)}, not {execution!r}.")
-    if execution == "cuda-graph" and not on_gpu:
-        raise InputError("execution 'cuda-graph' needs a CUDA device, and this calculator runs on a CPU; use 'auto'.")
+    device = potential.reference_energies.device
+    require_execution(execution, device)
     if execution == "auto":
-        execution = "cuda-graph" if on_gpu else "eager"
+        execution = "cuda-graph" if device.type == "cuda" else "eager"
     if execution == "eager":
         return EagerEvaluator(potential, convolutions)
     backends: dict[str, type[Backend]] = {

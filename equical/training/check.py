@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
+from equical.catalogue import named_model
 from equical.errors import InputError
 from equical.files import write_json
 from equical.training.audit import audit_data, audit_split
@@ -33,7 +34,8 @@ def check_data(
         data: files with labelled structures, or a :class:`.DataConfig` (or the same as a dictionary) that also says
             where the labels stand.
         valid: validation data, to be compared with them.
-        model: name or folder of a model, as a witness of units and signs for frames of elements that it covers.
+        model: name or folder of a model, as a witness of units and signs for frames of elements that it covers;
+            ``"auto"`` is the shipped one that is made for the most of them.
         output: file for the findings, as JSON; those of an earlier check are replaced.
 
     Returns:
@@ -50,7 +52,8 @@ def check_data(
         held_out, more = audit_data(resolve_data(valid))
         findings += more + audit_split(frames, held_out)
     if model is not None and frames:
-        findings += audit_with_model(frames, model)
+        witness = named_model(model, [frame.atoms for frame in frames], partly=True)
+        findings += audit_with_model(frames, witness)
     result = DataCheck(
         structures=len(frames),
         summary=summary(frames),

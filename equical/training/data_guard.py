@@ -81,13 +81,14 @@ def _require_covered(frames: Sequence[Frame], model: str) -> None:
     Raises:
         InputError: there are such elements.
     """
-    from equical.checkpoint import load_checkpoint, models_covering
+    from equical.catalogue import catalogue
+    from equical.checkpoint import load_checkpoint
 
     present = {int(z) for frame in frames for z in frame.atoms.numbers}
     known = load_checkpoint(model).potential.elements
     new = present.difference(known)
     if new:
-        others = models_covering(symbol(z) for z in present)
+        others = [one.name for one in catalogue() if {symbol(z) for z in present}.issubset(one.elements)]
         advice = f"start from {' or '.join(others)}" if others else "start from a model that covers them"
         raise InputError(
             f"the data hold {symbols(new)}, which {model} does not cover (it covers {symbols(known)}): its weights "

@@ -46,7 +46,7 @@ def evaluate(
     """Compare what a model predicts with labelled structures.
 
     Args:
-        model: name or folder of a model.
+        model: name or folder of a model; ``"auto"`` is the shipped one that is made for the most of the structures.
         data: files with labelled structures, or a :class:`.DataConfig` (or the same as a dictionary) that also says
             where the labels stand; with its ``group_key`` there are errors for each trajectory.
         shift_references: fit the difference of the zeros of energy by element, and take it out.
@@ -66,12 +66,13 @@ def evaluate(
 
     began = time.perf_counter()
     with RunFolder(output, ["parity.png"], overwrite=overwrite) as folder, noted_warnings() as noted:
-        calculator = EquiCalc(model, device=device, dtype=dtype)
+        calculator, config = EquiCalc(model, device=device, dtype=dtype), resolve_data(data)
+        frames = read_frames(config)
+        calculator.choose([frame.atoms for frame in frames], partly=True)
         potential = calculator.checkpoint.potential
-        config = resolve_data(data)
         result = evaluate_model(
             potential,
-            read_frames(config),
+            frames,
             config,
             shift_references=shift_references,
             device=potential.reference_energies.device,

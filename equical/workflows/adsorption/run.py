@@ -38,7 +38,6 @@ from equical.workflows.common.surroundings import surroundings_kept
 
 __all__ = ["adsorption_energy"]
 
-DEFAULT_MODEL = "catalysis-rpbe"
 BULK_FMAX = 0.005
 """eV/Å. A strained bulk would strain every slab cut from it."""
 
@@ -70,7 +69,7 @@ def adsorption_energy(  # noqa: PLR0913 (the settings are spelled out for those 
         slab: slab with its vacuum along the third lattice vector, a structure file, or how to cut one from a crystal.
         adsorbate: a name, or what :func:`adsorbate` made of a molecule.
         calculator: any ASE calculator, the name or folder of a model, or None for the calculator of ``slab`` and,
-            without one, the model ``catalysis-rpbe``.
+            without one, the shipped model that is made for the slab with the adsorbate on it.
         reference: gas molecules that make the adsorbate, such as ``"1/2 O2"``; see :func:`reference_for`.
         sites: kinds or names of sites to try (``["hollow"]``, ``["fcc", "top-Pt"]``); None for all.
         azimuths: degrees. Directions to try for adsorbates that are not upright.
@@ -192,7 +191,12 @@ def _plan(
         notes = notes_on_given(given)
     for note in notes:
         warn(note)
-    calculator = resolve_calculator(calculator, slab if isinstance(slab, Atoms) else None, DEFAULT_MODEL)
+    surface = given
+    if surface is None:
+        assert recipe is not None and bulk is not None
+        surface = build_slab(recipe, bulk.crystal)
+    both = surface + species.atoms  # wherever it stands: the choice of a model asks for elements and vacuum
+    calculator = resolve_calculator(calculator, slab if isinstance(slab, Atoms) else None, structures=[both])
     energy_kind = getattr(calculator, "energy_kind", "total")
     if energy_kind == "adsorption":
         if reference is not None:

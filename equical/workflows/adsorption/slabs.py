@@ -7,9 +7,9 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 
 from equical.errors import InputError
+from equical.structures.vacuum import empty_layers
 from equical.workflows.adsorption.layers import group_heights
 from equical.workflows.common.inputs import check_structure
-from equical.workflows.common.vacuum import empty_layers
 
 __all__ = [
     "count_layers",

@@ -14,6 +14,7 @@ from ase.build import bulk
 from ase.data import atomic_numbers, reference_states
 
 from equical.calculator import EquiCalc
+from equical.catalogue import AUTO, named_model
 from equical.errors import InputError
 from equical.workflows.bench.files import BENCH_FILES, write_bench
 from equical.workflows.bench.machine import device_name
@@ -33,7 +34,7 @@ __all__ = ["bench"]
 @formerly(quiet=("progress", not_))
 @surroundings_kept()
 def bench(  # noqa: PLR0913 (the settings are spelled out for those who call this by hand)
-    model: str | PathLike[str] = "metals-pbe",
+    model: str | PathLike[str] = AUTO,
     structure: Atoms | None = None,
     *,
     device: str = "auto",
@@ -53,7 +54,8 @@ def bench(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     programs nevertheless. A benchmark cannot be resumed: times measured now and then do not belong in one table.
 
     Args:
-        model: name of a shipped model, or its folder.
+        model: name of a shipped model, or its folder; ``"auto"`` is the one made for the structure, and without one
+            the one that knows the most elements.
         structure: repeated to each of the sizes; by default the crystal of an element the model covers.
         device: as for :class:`~equical.calculator.EquiCalc`.
         dtype: as for :class:`~equical.calculator.EquiCalc`.
@@ -73,6 +75,7 @@ def bench(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     began = time.perf_counter()
     settings = BenchSettings(tuple(sizes), tuple(executions), timestep, steps, time_limit)
     with RunFolder(output, BENCH_FILES, overwrite=overwrite) as folder, noted_warnings() as noted:
+        model = named_model(model, [] if structure is None else [structure])
         first = EquiCalc(model, device=device, dtype=dtype, execution="eager")
         for (
             execution

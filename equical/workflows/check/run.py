@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ase import Atoms
 
+from equical.catalogue import AUTO, named_model
 from equical.errors import InputError
 from equical.testing.checks import CHECKS
 from equical.testing.finding import Finding
@@ -52,7 +53,7 @@ def check(
 
     Args:
         calculator: an ASE calculator, a function that makes one, the name or folder of a model, or None for the
-            default model. Of a calculator that is no function, copies are examined.
+            shipped model made for the structures. Of a calculator that is no function, copies are examined.
         structures: to examine it on, at most 64 atoms each, not at equilibrium; by default small ones of the elements
             that the calculator covers.
         quick: fewer points, directions and steps.
@@ -71,7 +72,7 @@ def check(
     began = time.perf_counter()
     settings = CheckSettings(quick, checks)
     with RunFolder(output, CHECK_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
-        make = _maker(calculator)
+        make = _maker(calculator, structures)
         first = make()
         named = _named(structures, first)
         subject = Subject(
@@ -115,10 +116,14 @@ def _asked(name: str, subject: Subject) -> list[Finding]:
 
 def _maker(
     calculator: BaseCalculator | Callable[[], BaseCalculator] | str | PathLike[str] | None,
+    structures: Atoms | Sequence[Atoms] | Mapping[str, Atoms] | None,
 ) -> Callable[[], BaseCalculator]:
     if isinstance(calculator, type) or (callable(calculator) and not hasattr(calculator, "get_property")):
         return calculator
-    given = resolve_calculator(calculator)
+    images = [] if structures is None else list(_by_name(structures).values())
+    if calculator is None or isinstance(calculator, str | PathLike):
+        calculator = named_model(AUTO if calculator is None else calculator, images)
+    given = resolve_calculator(calculator, structures=images)
     return lambda: copy.deepcopy(given)
 
 
@@ -132,10 +137,7 @@ def _named(
                 f"{type(calculator).__name__} does not say which elements it covers: give structures with --structure"
             )
         return structures_of(_likely(elements))
-    images = [structures] if isinstance(structures, Atoms) else structures
-    named = (
-        images if isinstance(images, Mapping) else {f"{n} {a.get_chemical_formula()}": a for n, a in enumerate(images)}
-    )
+    named = _by_name(structures)
     for name, atoms in named.items():
         check_structure(atoms)
         if len(atoms) > MOST_ATOMS:
@@ -143,6 +145,13 @@ def _named(
                 f"structure {name} has {len(atoms)} atoms, and some checks repeat it: at most {MOST_ATOMS}"
             )
     return {name: _bare(atoms) for name, atoms in named.items()}
+
+
+def _by_name(structures: Atoms | Sequence[Atoms] | Mapping[str, Atoms]) -> Mapping[str, Atoms]:
+    if isinstance(structures, Mapping):
+        return structures
+    images = [structures] if isinstance(structures, Atoms) else structures
+    return {f"{number} {atoms.get_chemical_formula()}": atoms for number, atoms in enumerate(images)}
 
 
 def _bare(atoms: Atoms) -> Atoms:

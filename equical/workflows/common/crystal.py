@@ -4,9 +4,9 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from equical.errors import InputError
+from equical.structures.vacuum import VACUUM, widest_gap
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
-from equical.workflows.common.vacuum import VACUUM, widest_gap
 
 __all__ = ["bare_crystal", "require_total_energy", "with_volume"]
 

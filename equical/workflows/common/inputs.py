@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -95,19 +96,25 @@ def require_atoms_in(images: Any) -> None:
 
 
 def resolve_calculator(
-    calculator: BaseCalculator | str | PathLike[str] | None, atoms: Atoms | None = None, default: str | None = None
+    calculator: BaseCalculator | str | PathLike[str] | None,
+    atoms: Atoms | None = None,
+    *,
+    structures: Sequence[Atoms] | None = None,
+    partly: bool = False,
 ) -> BaseCalculator:
-    """The calculator to work with.
+    """The calculator to work with, its model decided on where there is something to decide by.
 
     Args:
         calculator: an ASE calculator, used as it is; or the name or folder of a model for ``EquiCalc``; or None for
-            the calculator attached to ``atoms``, and where there is none, the default model.
+            the calculator attached to ``atoms``, and where there is none, the shipped model that is made for them.
         atoms: a structure whose calculator may be used. Results read from a file (``SinglePointCalculator``) do not
             count: they cannot follow moving atoms.
-        default: name of the default model, where it is not that of ``EquiCalc``.
+        structures: what will be computed, for the choice of a model; by default ``atoms``.
+        partly: be content with a model that is made for the most of them.
 
     Raises:
-        InputError: what was given is no calculator, or names no model; ``atoms`` is no structure.
+        InputError: what was given is no calculator, or names no model; ``atoms`` is no structure; or no shipped model
+            is made for them.
     """
     from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -118,8 +125,11 @@ def resolve_calculator(
     if calculator is None or isinstance(calculator, str | PathLike):
         from equical.calculator import EquiCalc
 
-        model = default if calculator is None else calculator
-        return EquiCalc() if model is None else EquiCalc(model)
+        calculator = EquiCalc() if calculator is None else EquiCalc(calculator)
     if not hasattr(calculator, "get_property"):
         raise InputError(f"expected an ASE calculator or the name of a model, got {type(calculator).__name__}")
+    choose = getattr(calculator, "choose", None)
+    images = structures if structures is not None or atoms is None else [atoms]
+    if choose is not None and images:
+        choose(images, partly=partly)
     return calculator

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from equical.workflows.common.vacuum import VACUUM, empty_layers
+from equical.structures.vacuum import VACUUM, empty_layers
 
 __all__ = ["Geometry", "as_molecule", "geometry_of", "rigid_motions"]
 

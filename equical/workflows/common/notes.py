@@ -6,11 +6,12 @@ line prints as one line, and ends up in the ``warnings`` of the result, which ``
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from equical.errors import frames_within
 
 __all__ = ["WorkflowWarning", "noted_warnings", "warn"]
 
@@ -29,7 +30,7 @@ def warn(message: str) -> None:
         if message in noted:
             return
         noted.append(message)
-    warnings.warn(message, WorkflowWarning, stacklevel=_frames_within())
+    warnings.warn(message, WorkflowWarning, stacklevel=frames_within())
 
 
 @contextmanager
@@ -44,15 +45,3 @@ def noted_warnings() -> Iterator[list[str]]:
         outer = _noted.get()
         if outer is not None:
             outer.extend(message for message in noted if message not in outer)
-
-
-def _frames_within() -> int:
-    """How far up the caller of the package is, whose line a warning is about."""
-    frame, level = sys._getframe(2), 2
-    while frame.f_back is not None and _is_within(frame.f_globals.get("__name__", "")):
-        frame, level = frame.f_back, level + 1
-    return level
-
-
-def _is_within(module: str) -> bool:
-    return module.partition(".")[0] in ("equical", "contextlib")

@@ -96,7 +96,7 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
     Args:
         atoms: crystal, periodic in three directions; not changed. Constraints are left out.
         calculator: ASE calculator with stress, or name or folder of a model; by default the one attached to ``atoms``,
-            or the default model.
+            or the shipped model that is made for them.
         max_strain: largest amount of strain.
         num_strains: amounts for each mode, an even number of at least 4.
         clamped: let the ions follow the strain instead of relaxing them.

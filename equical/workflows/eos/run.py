@@ -59,7 +59,7 @@ def eos(  # noqa: PLR0913 (the settings are spelled out for those who call this 
     Args:
         atoms: crystal, periodic in three directions; not changed. Constraints are left out.
         calculator: ASE calculator, or name or folder of a model; by default the one attached to ``atoms``, or the
-            default model.
+            shipped model that is made for them.
         form: equation of state, one of ASE's.
         volume_range: half width of the scan relative to the volume of the input.
         num_points: number of volumes, at least 5.

@@ -8,9 +8,9 @@ from ase.constraints import FixAtoms
 from ase.data import chemical_symbols
 
 from equical.errors import InputError
+from equical.structures.vacuum import VACUUM, widest_gap
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
-from equical.workflows.common.vacuum import VACUUM, widest_gap
 from equical.workflows.md.settings import MDSettings
 
 if TYPE_CHECKING:

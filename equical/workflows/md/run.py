@@ -72,7 +72,7 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
     Args:
         atoms: structure to start from, not changed. ``FixAtoms`` constraints are kept.
         calculator: ASE calculator, or name or folder of a model; by default the one attached to ``atoms``, or the
-            default model.
+            shipped model that is made for them.
         ensemble: see :class:`MDSettings`, as for the next eleven.
         temperature: K; a pair for a ramp from one to the other.
         pressure: GPa, for ensembles with a barostat.

@@ -77,7 +77,7 @@ def neb(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         initial: where the path begins; not changed.
         final: where it ends; its atoms may be in another order, but not in another cell.
         calculator: any ASE calculator, the name or folder of a model, or None for the calculator of the initial
-            structure and, without one, the default model.
+            structure and, without one, the shipped model that is made for it.
         path: all images from the initial to the final structure, in place of these two; their atoms are in one order.
         images: between the ends; by default 7, or those of ``path``.
         climb: let the highest image climb to the saddle point.

@@ -87,7 +87,7 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
     Args:
         atoms: crystal, periodic in three directions; not changed. Constraints are left out.
         calculator: ASE calculator, or name or folder of a model; by default the one attached to ``atoms``, or the
-            default model.
+            shipped model that is made for them.
         supercell: three numbers of repeats, or the least distance in Å between opposite faces of the supercell.
         displacement: Å.
         mesh: Å. Density of states and thermal properties are summed over ``mesh |b|`` points along each reciprocal

@@ -10,10 +10,10 @@ from ase import units
 from numpy.typing import NDArray
 
 from equical.errors import InputError
+from equical.structures.vacuum import VACUUM, widest_gap
 from equical.workflows.common.frames import snapshot
 from equical.workflows.common.notes import warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.vacuum import VACUUM, widest_gap
 from equical.workflows.relax.settings import RelaxSettings
 
 if TYPE_CHECKING:

@@ -48,7 +48,8 @@ def relax_many(
 
     Args:
         images: the structures; they are not changed.
-        calculator: any ASE calculator, the name or folder of a model, or None for the default model.
+        calculator: any ASE calculator, the name or folder of a model, or None for the shipped model
+            that is made for the most of them.
         settings: how to relax all of them.
         output: folder with a numbered subfolder for each structure, ``relaxed.extxyz`` with all that were relaxed, and
             ``result.json`` about all; None writes nothing.
@@ -66,9 +67,10 @@ def relax_many(
     """
     require_atoms_in(images)
     began = time.perf_counter()
-    calculator, settings = resolve_calculator(calculator), settings or RelaxSettings()
+    settings = settings or RelaxSettings()
     with RunFolder(output, RELAX_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
-        _require_one_sound(images)
+        sound = _sound(images)
+        calculator = resolve_calculator(calculator, structures=sound, partly=True)
         folder.begin("relax", settings, calculator, None)
         width = len(str(len(images) - 1))
         outcomes = []
@@ -92,9 +94,9 @@ def relax_many(
     return result
 
 
-def _require_one_sound(images: Sequence[Atoms]) -> None:
-    """Refuse input of which nothing can come, before it removes the results of an earlier run."""
-    problems = []
+def _sound(images: Sequence[Atoms]) -> list[Atoms]:
+    """Those that can be relaxed; input of which nothing can come is refused before earlier results are removed."""
+    sound, problems = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is doubtful about a structure is said where it is relaxed
         for atoms in images:
@@ -103,8 +105,10 @@ def _require_one_sound(images: Sequence[Atoms]) -> None:
             except InputError as error:
                 problems.append(str(error))
             else:
-                return
-    raise InputError(f"none of the {len(images)} structures can be relaxed; the first: {problems[0]}")
+                sound.append(atoms)
+    if not sound:
+        raise InputError(f"none of the {len(images)} structures can be relaxed; the first: {problems[0]}")
+    return sound
 
 
 def _attempt(

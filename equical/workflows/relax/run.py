@@ -60,7 +60,7 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     Args:
         atoms: the structure; it is not changed.
         calculator: any ASE calculator, the name or folder of a model, or None for the calculator of ``atoms`` and,
-            without one, the default model.
+            without one, the shipped model that is made for them.
         fmax: eV/Å, see :class:`RelaxSettings`, as for the next six.
         smax: GPa.
         steps: the most to take.

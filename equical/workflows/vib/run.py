@@ -86,7 +86,7 @@ def vib(  # noqa: PLR0913 (the settings are spelled out for those who call this 
     Args:
         atoms: the structure; not changed. The constraint ``FixAtoms`` freezes atoms, other ones are refused.
         calculator: ASE calculator, or name or folder of a model; by default the one attached to ``atoms``, or the
-            default model.
+            shipped model that is made for them.
         indices: of the atoms that vibrate, negative ones from the end; by default all that are not frozen.
         displacement: Å.
         statistics: ``"ideal-gas"`` or ``"harmonic"``; ``"auto"`` decides by the structure.
