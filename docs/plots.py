@@ -183,7 +183,7 @@ def cases() -> list[Case]:
             [
                 COPPER,
                 "equical finetune --model metals-pbe --data emt-copper.extxyz --group-key run --max-epochs 20"
-                " --batch-atoms 32 --skip-check --output finetune",
+                " --skip-check --output finetune",
             ],
             {"finetune/learning_curve.png": "finetune-curve.png"},
         ),

@@ -14,7 +14,13 @@ from equical.cli.train import print_result
 
 
 @click.command("finetune")
-@click.option("--model", required=True, metavar="NAME|DIR", help="Where to start: a shipped, own or converted model.")
+@click.option(
+    "--model",
+    default="auto",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="Where to start: a shipped, own or converted model; auto: the shipped one that knows the most elements.",
+)
 @click.option("--data", required=True, multiple=True, type=click.Path(path_type=Path), help="Labelled structures.")
 @click.option("--valid", type=click.Path(path_type=Path), help="Held-out structures; otherwise a tenth of the data.")
 @click.option("--fraction", type=float, help="Share of the data to hold out without --valid.  [default: 0.1]")
@@ -24,10 +30,10 @@ from equical.cli.train import print_result
 @click.option("--replay-weight", default=1.0, show_default=True, help="Weight of these in the loss.")
 @click.option("--max-minutes", type=float, help="Stop after this time.")
 @click.option("--max-epochs", type=int, help="Stop after so many passes over the data.  [default: 100]")
-@click.option("--learning-rate", default=5e-4, show_default=True, help="Of the heads.")
+@click.option("--learning-rate", type=float, help="Of the heads.  [default: by the number of frames]")
 @click.option("--backbone-rate", default=1.0, show_default=True, help="Factor on it for the rest of the network.")
 @click.option("--freeze", multiple=True, metavar="PART", help="Part that stays as it is, such as blocks.0.")
-@click.option("--batch-atoms", default=256, show_default=True, help="Atoms in one step.")
+@click.option("--batch-atoms", type=int, help="Atoms in one step.  [default: by the number of frames]")
 @click.option("--denoising/--no-denoising", default=True, show_default=True, help="Train with DeNS.")
 @click.option("--forces", type=click.Choice(["gradient", "direct"]), help="Change how the model makes forces.")
 @click.option("--max-force", type=float, help="Leave out frames with a longer force (eV/Å).")

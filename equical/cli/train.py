@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,11 +60,19 @@ def train(config: Path, output: Path | None, overwrite: bool, quiet: bool, resum
 def print_result(result: TrainResult) -> None:
     """Errors of each data set, and where the model is."""
     for name, errors in result.by_dataset.items():
-        force = ""
-        if "forces_mae_meV_per_A" in errors:
-            force = f", F MAE {errors['forces_mae_meV_per_A']:.2f}, RMSE {errors['forces_rmse_meV_per_A']:.2f} meV/Å"
-        click.echo(f"  {name}: E RMSE {errors['energy_rmse_meV_per_atom']:.2f} meV/atom{force}")
+        click.echo(f"  {name}: {_errors(errors)}")
+    if result.baseline is not None:
+        click.echo(f"  starting model: {_errors(result.baseline)}; now: {_errors(result.validation)}")
+    for hint in result.advice:
+        click.echo(f"what would help: {hint}")
     saved = result.model.is_dir()
     click.echo(f"best model (step {result.best_step}): {result.model}" if saved else "no model has been saved yet")
     if not result.converged:
         click.echo("stopped before the end; the same command with --resume goes on")
+
+
+def _errors(errors: Mapping[str, float]) -> str:
+    force = ""
+    if "forces_mae_meV_per_A" in errors:
+        force = f", F MAE {errors['forces_mae_meV_per_A']:.2f}, RMSE {errors['forces_rmse_meV_per_A']:.2f} meV/Å"
+    return f"E RMSE {errors['energy_rmse_meV_per_atom']:.2f} meV/atom{force}"

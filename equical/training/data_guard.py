@@ -28,6 +28,7 @@ class DataGuard:
         validation_given: whether there are validation data of their own, so that one structure will do.
         new_elements: accept elements that the model was not trained for.
         skip_errors: warn of errors in the data, and go on.
+        plan: how they will be trained on, in one line.
     """
 
     data: DataConfig
@@ -35,6 +36,7 @@ class DataGuard:
     validation_given: bool
     new_elements: bool
     skip_errors: bool
+    plan: str
 
     def look_at_files(self, say: Callable[[str], None]) -> None:
         """Before anything else: labels, units and signs, the last two also by what the model predicts.
@@ -47,6 +49,7 @@ class DataGuard:
         if self.validation_given:
             findings = [finding for finding in findings if finding.check != "one structure"]
         say(summary(frames))
+        say(self.plan)
         if frames and not self.new_elements:
             _require_covered(frames, self.model)
             findings += audit_with_model(frames, self.model)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any, Literal
 
+from equical.catalogue import AUTO, model_to_start_from
 from equical.model.potential import EnergyKind
 from equical.training.config import DataSource, parse_config, resolve_data
+from equical.training.data.dataset import read_images
 from equical.training.data_guard import DataGuard
+from equical.training.pace import pace_for
 from equical.training.result import TrainResult
 from equical.training.run import run_training
 
@@ -16,6 +19,9 @@ __all__ = ["finetune"]
 
 EPOCHS = 100
 """Passes over the data where no limit is given."""
+
+FRACTION = 0.1
+"""Share of the data that is held out where nothing is said."""
 
 AVERAGE = 0.99
 """Decay of the averaged weights: a hundred steps, as there are few."""
@@ -33,10 +39,10 @@ def finetune(  # noqa: PLR0913 (the settings are spelled out for those who call 
     replay: DataSource | None = None,
     max_minutes: float | None = None,
     max_epochs: int | None = None,
-    learning_rate: float = 5e-4,
+    learning_rate: float | None = None,
     backbone_rate: float = 1.0,
     freeze: Sequence[str] = (),
-    batch_atoms: int = 256,
+    batch_atoms: int | None = None,
     denoising: bool = True,
     forces: Literal["gradient", "direct"] | None = None,
     new_elements: bool = False,
@@ -53,10 +59,13 @@ def finetune(  # noqa: PLR0913 (the settings are spelled out for those who call 
     """Adapt a model to labelled structures.
 
     Before the first step the data are checked, reference energies are fitted to them, and the errors of the model are
-    measured as it is and at step 0, where they must be the same. Where no step makes it better, it is kept as it was.
+    measured as it is and at step 0, where they must be the same. The best model is the one with the lowest errors of
+    energies and forces, both relative to those of the starting model; where no step makes it better, that is kept as it
+    was. The result says what would help (``advice``).
 
     Args:
-        model: where to start: a shipped, own or converted model.
+        model: where to start: a shipped, own or converted model; ``"auto"`` is the shipped one that knows the most
+            elements, those in the data among them.
         data: files with labelled structures, or a :class:`.DataConfig` (or the same as a dictionary) that also says
             where the labels stand, what belongs together and which forces are too large.
         valid: held-out structures; otherwise a share of ``data`` is held out.
@@ -64,7 +73,8 @@ def finetune(  # noqa: PLR0913 (the settings are spelled out for those who call 
         replay: data that the model was trained on, against forgetting; their zero of energy is the model's.
         max_minutes: stop after this time.
         max_epochs: stop after so many passes over the data; 100 where there is no limit of time either.
-        learning_rate: highest of the schedule, for the heads.
+        learning_rate: highest of the schedule, for the heads; by default it follows the number of frames, as
+            ``batch_atoms`` does, see :func:`equical.training.pace.pace_for`.
         backbone_rate: factor on it for the rest of the network.
         freeze: parts that stay as they are, such as ``"blocks.0"``.
         batch_atoms: atoms in one step.
@@ -90,6 +100,13 @@ def finetune(  # noqa: PLR0913 (the settings are spelled out for those who call 
     """
     own = resolve_data(data)
     own = own.model_copy(update={"name": own.name or "data"})
+    images = list(read_images(own).values())
+    if model == AUTO:
+        model = model_to_start_from({symbol for atoms in images for symbol in atoms.get_chemical_symbols()})
+    fraction = FRACTION if fraction is None else fraction
+    pace = pace_for(
+        images, 0.0 if valid is not None else fraction, batch_atoms=batch_atoms, learning_rate=learning_rate
+    )
     sets, held_out = [own], []
     if replay is not None:
         kept = {"name": "replay", "references": "base", "split": False}
@@ -103,18 +120,23 @@ def finetune(  # noqa: PLR0913 (the settings are spelled out for those who call 
         {
             "start_from": fspath(model),
             "data": sets,
-            "validation": {"data": held_out} | ({} if fraction is None else {"fraction": fraction}),
+            "validation": {
+                "data": held_out,
+                "best_by": "errors",
+                "fraction": fraction,
+            },
             "training": {
                 "name": "finetune",
                 "model": {} if forces is None else {"forces": forces},
                 "optimizer": {
-                    "learning_rate": learning_rate,
+                    "learning_rate": pace.learning_rate,
                     "backbone_rate": backbone_rate,
                     "freeze": list(freeze),
                     "ema_decay": AVERAGE,
                 },
                 "denoising": DENOISING if denoising and own.forces_key is not None else {},
-                "batch": {"max_atoms": batch_atoms},
+                "schedule": {"warmup_steps": pace.warmup_steps},
+                "batch": {"max_atoms": pace.batch_atoms},
                 "limits": limits,
             },
             "new_elements": new_elements,
@@ -125,5 +147,6 @@ def finetune(  # noqa: PLR0913 (the settings are spelled out for those who call 
         },
         name="finetune",
     )
-    guard = DataGuard(own, fspath(model), valid is not None, new_elements, skip_check)
+    plan = f"start from {fspath(model)}; {pace}"
+    guard = DataGuard(own, fspath(model), valid is not None, new_elements, skip_check, plan)
     return run_training(config, output, overwrite=overwrite, resume=resume, progress=progress, guard=guard)

@@ -19,6 +19,9 @@ FRAMES_PER_STEP = 0.2
 """Times the square root of the number of frames: 1 of 20, 2 of 100, 4 of 500. Small steps are many, and the noise of
 their gradients keeps a model from learning few frames by heart."""
 
+BUNDLE_ATOMS, STEPS_PER_PASS = 32, 10
+"""Very small structures share a step up to so many atoms, which costs no more, as long as a pass has so many steps."""
+
 HIGHEST_RATE, LOWEST_RATE = 5e-4, 1e-4
 """Learning rate of steps of ``MOST_ATOMS``, and the lowest; between them with the square root of a step's atoms, as the
 noise of the gradients has it."""
@@ -57,16 +60,17 @@ def pace_for(
     """The pace for structures of which a share is held out.
 
     Args:
-        images: all of them, one at least.
+        images: all of them.
         held_out: share for validation.
         batch_atoms: atoms in one step, where that is stated.
         learning_rate: where that is stated.
     """
     frames = max(1, round(len(images) * (1 - held_out)))
-    mean = sum(map(len, images)) / len(images)
+    mean = max(1.0, sum(map(len, images)) / max(1, len(images)))
     if batch_atoms is None:
-        wanted = ceil(mean * max(1.0, FRAMES_PER_STEP * sqrt(frames)))
-        batch_atoms = max(1, min(wanted, MOST_ATOMS))
+        few = mean * max(1.0, FRAMES_PER_STEP * sqrt(frames))
+        bundle = min(BUNDLE_ATOMS, mean * frames / STEPS_PER_PASS)
+        batch_atoms = min(ceil(max(few, bundle)), MOST_ATOMS)
     if learning_rate is None:
         scaled = HIGHEST_RATE * sqrt(max(mean, batch_atoms) / MOST_ATOMS)
         learning_rate = float(f"{min(max(scaled, LOWEST_RATE), HIGHEST_RATE):.2g}")

@@ -31,6 +31,8 @@ class TrainResult(Result):
         by_dataset: the same for each data set.
         by_element: errors of forces on the atoms of each element.
         comparison: labels and predictions behind these numbers.
+        baseline: errors of the starting model on the validation data; None for a new model.
+        advice: what would make an adapted model better, each in one sentence; empty for a new model.
         converged: every stage reached a limit; False after an interruption, from which ``resume`` goes on.
         warnings, wall_time, output: see :class:`.Result`.
     """
@@ -42,6 +44,8 @@ class TrainResult(Result):
     by_dataset: dict[str, dict[str, float]] = field(repr=False)
     by_element: dict[str, dict[str, float]] = field(repr=False)
     comparison: Comparison = field(repr=False)
+    baseline: dict[str, float] | None = None
+    advice: tuple[str, ...] = ()
 
     UNITS: ClassVar[Mapping[str, str]] = UNITS | {"minutes": "min"}
 
@@ -60,6 +64,8 @@ class TrainResult(Result):
             "validation": self.validation,
             "by_dataset": self.by_dataset,
             "by_element": self.by_element,
+            "baseline": self.baseline,
+            "advice": self.advice,
         }
 
 

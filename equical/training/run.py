@@ -17,6 +17,7 @@ from equical.training.files import TRAIN_FILES, require_resumable, write_results
 from equical.training.loop.distributed import World, joined_world
 from equical.training.loop.starting_point import StartingPoint
 from equical.training.loop.trainer import STATE_FILE, Trained, Trainer
+from equical.training.report.advice import advice
 from equical.training.report.metrics import error_summary, errors_by_element, errors_by_group
 from equical.training.result import TrainResult
 from equical.training.start.prepare import prepare
@@ -122,14 +123,21 @@ def _can_go_on(path: Path, say: Callable[[str], None]) -> bool:
 def _result(trained: Trained, start: StartingPoint, path: Path, noted: list[str], began: float) -> TrainResult:
     if trained.best_step == 0 < trained.steps and start.baseline is not None:
         warn("no step was better than the starting model, which is what was kept: lower the learning rate, or add data")
+    validation, hints = error_summary(trained.comparison), []
+    if start.baseline is not None and trained.finished:
+        hints = advice(
+            validation, start.baseline, trained.training_errors, best_step=trained.best_step, steps=trained.steps
+        )
     return TrainResult(
         steps=trained.steps,
         best_step=trained.best_step,
         minutes=trained.minutes,
-        validation=error_summary(trained.comparison),
+        validation=validation,
         by_dataset=errors_by_group(trained.comparison),
         by_element=errors_by_element(trained.comparison),
         comparison=trained.comparison,
+        baseline=start.baseline,
+        advice=tuple(hints),
         converged=trained.finished,
         warnings=tuple(noted),
         wall_time=time.perf_counter() - began,

@@ -49,7 +49,7 @@ def test_the_guard_rails_speak_before_the_first_step(path, tmp_path, tiny_model)
         "shift of reference energies",
         "starting model on these data",
         "step      0  validation loss",
-        "step      1",
+        "step     10",
     ]
     places = [next(i for i, line in enumerate(lines) if text in line) for text in order]
     assert places == sorted(places)
@@ -106,7 +106,7 @@ def test_validation_frames_that_were_trained_on_stop_it(path, tmp_path, tiny_mod
 
 
 def test_the_starting_model_is_kept_where_training_only_makes_it_worse(path, tmp_path, tiny_model):
-    options = ["--learning-rate", "10", "--no-denoising", "--group-key", "run"]
+    options = ["--learning-rate", "10", "--batch-atoms", "256", "--no-denoising", "--group-key", "run"]
     done = run("--model", tiny_model, "--data", path, "--output", "out", *options, *BRIEF)
     assert done.exit_code == 0, done.output
     assert "best model (step 0)" in done.output

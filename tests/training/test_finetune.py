@@ -73,3 +73,28 @@ def test_mistakes_in_the_data_are_named(tiny_model, tmp_path, data, complaint):
     with pytest.raises(InputError) as error:
         equical.finetune(tiny_model, data, output=tmp_path / "out")
     assert complaint in str(error.value)
+
+
+def test_without_a_name_it_starts_from_the_most_general_model_and_says_what_would_help(path, tmp_path, shelf):
+    options = {"fraction": 0.2, "max_epochs": 1, "denoising": False, "skip_check": True, "device": "cpu"}
+    with pytest.warns(UserWarning):
+        result = equical.finetune("auto", {"paths": path, "group_key": "run"}, output=tmp_path / "out", **options)
+    training = load_checkpoint(result.model).metadata["training"]
+    assert training["starting_model"]["name"] == "everything"
+    settings = training["config"]
+    assert settings["validation"]["best_by"] == "errors"
+    assert settings["training"]["batch"]["max_atoms"] == 4  # one of ten frames at a time
+    assert settings["training"]["schedule"]["warmup_steps"] == 5
+    assert result.advice
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written["advice"] == list(result.advice)
+    assert written["baseline"] == result.baseline
+
+
+def test_the_best_model_has_the_lowest_errors_not_the_lowest_loss(path, tmp_path, tiny_model, monkeypatch):
+    """Whatever the weights of the loss say."""
+    scores = iter([1.0, 0.7, 0.9, 0.8])
+    monkeypatch.setattr("equical.training.loop.trainer.relative_error", lambda errors, baseline: next(scores))
+    options = {"max_epochs": 3, "denoising": False, "device": "cpu", "output": tmp_path / "out"}
+    result = equical.finetune(tiny_model, {"paths": path, "group_key": "run"}, **options)
+    assert result.best_step == result.steps / 3

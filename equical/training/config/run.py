@@ -121,6 +121,8 @@ class TrainConfig(Section):
     def _one_model(self) -> TrainConfig:
         if (self.model is None) == (self.start_from is None):
             raise ValueError("give exactly one of `model` (a new network) and `start_from` (a model to continue)")
+        if self.start_from is None and self.validation.best_by == "errors":
+            raise ValueError("validation.best_by: errors needs start_from, to whose errors they are relative")
         if self.start_from is None and any(data.references == "base" for data in self.data):
             raise ValueError("references: base needs start_from, whose zero of energy it means")
         names = [data.label for data in self.data]

@@ -143,6 +143,13 @@ class ValidationConfig(Section):
     data: list[DataConfig] = Field(default_factory=list, description="held-out files of their own")
     every_epochs: int = Field(1, ge=1, description="evaluate after this many passes over the data")
     every_steps: int | None = Field(None, ge=1, description="evaluate after this many steps instead")
+    best_by: Literal["loss", "errors"] = Field(
+        "loss",
+        description=(
+            "the best model has the lowest `loss`; or with `start_from` the lowest `errors` of energies and forces, "
+            "both relative to those of the starting model, so that neither can rise unnoticed"
+        ),
+    )
 
     @field_validator("data")
     @classmethod

@@ -27,7 +27,7 @@ class Progress:
         epoch: finished passes over the data in this stage.
         position: batches of the current pass already used.
         seconds: time spent in all.
-        best_loss, best_step: lowest validation loss of this stage, and where it was found.
+        best_loss, best_step: lowest validation loss of this stage (or what else models are chosen by), and where.
         stale: evaluations since then.
         evaluated_step: when the last evaluation was.
         done: whether the last stage has reached its end.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import TrainConfig, described
 from equical.training.data.batching import collate, plan_epoch, share_batch
+from equical.training.data.dataset import Sample
 from equical.training.data.denoising import corrupt_some
 from equical.training.loop.checkpointing import load_state, save_state
 from equical.training.loop.distributed import World
@@ -28,6 +29,7 @@ from equical.training.loop.signature import check_signature, run_signature
 from equical.training.loop.stages import Stage, begin_stage, check_plan, plain_potential, stage_potential
 from equical.training.loop.starting_point import StartingPoint
 from equical.training.loop.step import train_step
+from equical.training.report.advice import relative_error
 from equical.training.report.metrics import Comparison, error_summary
 from equical.training.report.tensorboard import require_tensorboard
 from equical.workflows.common.notes import warn
@@ -62,6 +64,7 @@ class Trained:
         best_step: step of the best model.
         comparison: labels of the validation data beside the predictions of the best model; of the training data where
             there are none.
+        training_errors: errors of the best model on some of the training data, where it started from another one.
     """
 
     finished: bool
@@ -69,6 +72,7 @@ class Trained:
     minutes: float
     best_step: int
     comparison: Comparison
+    training_errors: dict[str, float]
 
 
 class Trainer:
@@ -325,18 +329,26 @@ class Trainer:
             self.journal.add_validation(row | {"loss": evaluation.loss} | errors)
             progress.stale += 1
             progress.evaluated_step = progress.step
-            if evaluation.loss < progress.best_loss:
-                progress.best_loss, progress.best_step, progress.stale = evaluation.loss, progress.step, 0
+            score = self._score(evaluation.loss, errors)
+            if score < progress.best_loss:
+                progress.best_loss, progress.best_step, progress.stale = score, progress.step, 0
                 self.best = {"weights": self.stage.averaged_weights()}
                 self._export(BEST_MODEL, errors, progress.step)
         self.journal.say(validation_line(progress, evaluation.loss, errors))
         return errors
 
-    def _evaluate(self) -> Evaluation:
+    def _score(self, loss: float, errors: dict[str, float]) -> float:
+        """What the best model has the lowest of."""
+        if self.config.validation.best_by == "loss" or self.start.baseline is None:
+            return loss
+        return relative_error(errors, self.start.baseline)
+
+    def _evaluate(self, samples: Sequence[Sample] = ()) -> Evaluation:
+        """Errors on some samples, by default on those held out."""
         batch = self.stage.config.batch
         return evaluate_samples(
             self.stage.potential,
-            self.start.valid or self.start.train,
+            samples or self.start.valid or self.start.train,
             self.stage.judged_terms,
             max_atoms=EVALUATION_FACTOR * batch.max_atoms,
             max_edges=EVALUATION_FACTOR * batch.max_edges,
@@ -404,7 +416,10 @@ class Trainer:
             self._export_last()
         weights: list[Tensor] = self.best.get("weights") or self.stage.averaged_weights()
         with using_weights(list(self.stage.potential.parameters()), weights):
-            comparison = self._evaluate().comparison
+            comparison, learned = self._evaluate().comparison, {}
+            if self.start.baseline is not None and self.start.valid:
+                every = -(-len(self.start.train) // len(self.start.valid))  # as many as there are held out, or fewer
+                learned = error_summary(self._evaluate(self.start.train[::every]).comparison)
             if self.best and not (self.folder / BEST_MODEL).is_dir():
                 self._export(BEST_MODEL, error_summary(comparison), self.progress.best_step)
         return Trained(
@@ -413,4 +428,5 @@ class Trainer:
             minutes=self.progress.seconds / 60,
             best_step=self.progress.best_step,
             comparison=comparison,
+            training_errors=learned,
         )

@@ -20,8 +20,8 @@ GAP = 1.5
 def relative_error(errors: Mapping[str, float], baseline: Mapping[str, float]) -> float:
     """Errors of energies and forces against those of the starting model: 1 as good, 0.5 half of it.
 
-    The root of the mean of the squares of both ratios, so that a worse energy is not paid for by slightly better forces,
-    whatever weights the loss has.
+    The root of the mean of the squares of both ratios, so that a worse energy is not paid for by slightly better
+    forces, whatever weights the loss has.
     """
     squares = [_ratio(errors[key], baseline[key], key) ** 2 for key in JUDGED if key in errors and key in baseline]
     return sqrt(sum(squares) / len(squares))
@@ -53,15 +53,15 @@ def advice(
     for key, name in (("energy_rmse_meV_per_atom", "energy"), ("forces_mae_meV_per_A", "forces")):
         if key in errors and key in baseline and _ratio(errors[key], baseline[key], key) > 1.02:
             found.append(
-                f"the error of the {name} rose, from {baseline[key]:.3g} to {errors[key]:.3g} {_unit(key)}: train longer "
-                "with a lower --learning-rate, or add frames that tell about it"
+                f"train longer with a lower --learning-rate, or add frames that tell about it: the error of the {name} "
+                f"rose, from {baseline[key]:.3g} to {errors[key]:.3g} {_unit(key)}"
             )
     if best_step > LATE * steps:
         found.append("train longer: errors were still falling at the end (--max-minutes or --max-epochs)")
     ratios = [_ratio(errors[key], training[key], key) for key in JUDGED if key in errors and key in training]
     if ratios and max(ratios) > GAP:
         found.append(
-            f"add data: errors on held-out frames are {max(ratios):.1f} times those on the frames that it was trained on"
+            f"add data: errors on held-out frames are {max(ratios):.1f} times those on frames that it was trained on"
         )
     elif ratios and best_step <= LATE * steps:
         found.append(

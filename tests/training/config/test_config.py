@@ -17,6 +17,7 @@ DATA = [{"paths": "data.extxyz"}]
         ({"stages": [{"loss": {"force": {"weight": 1}}}]}, "loss: unknown key `force`; did you mean `forces`?"),
         ({"stages": [{"model": {"forcess": "direct"}}]}, "unknown key `forcess`; did you mean `forces`?"),
         ({"training": {"limits": {}}}, "training.limits: give at least one of max_steps, max_epochs, max_minutes"),
+        ({"validation": {"best_by": "errors"}}, "validation.best_by: errors needs start_from"),
         ({"start_from": "metals-pbe"}, "give exactly one of `model` (a new network) and `start_from`"),
         ({"data": [*DATA, *DATA]}, "two data sets have the same name"),
         ({"data": [{"paths": ["a.xyz", "b.xyz", "a.xyz"]}]}, "a.xyz is listed more than once"),
