@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from equical.checkpoint import load_checkpoint, shipped_models
     from equical.conversion import ConversionResult, convert
     from equical.structures import read_structure, read_structures
+    from equical.training.calibrate import CalibrationResult, calibrate
     from equical.training.check import check_data
     from equical.training.evaluation import evaluate
     from equical.training.finetune import finetune
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AdsorptionResult": "equical.workflows.adsorption",
     "BenchResult": "equical.workflows.bench",
+    "CalibrationResult": "equical.training.calibrate",
     "CheckResult": "equical.workflows.check",
     "ConversionResult": "equical.conversion",
     "DataCheck": "equical.training.result",
@@ -56,6 +58,7 @@ _HOME = {
     "VibResult": "equical.workflows.vib",
     "adsorption_energy": "equical.workflows.adsorption",
     "bench": "equical.workflows.bench",
+    "calibrate": "equical.training.calibrate",
     "check": "equical.workflows.check",
     "check_data": "equical.training.check",
     "choose_model": "equical.catalogue",
@@ -84,6 +87,7 @@ _HOME = {
 __all__ = [
     "AdsorptionResult",
     "BenchResult",
+    "CalibrationResult",
     "CheckResult",
     "ConversionResult",
     "DataCheck",
@@ -104,6 +108,7 @@ __all__ = [
     "__version__",
     "adsorption_energy",
     "bench",
+    "calibrate",
     "check",
     "check_data",
     "choose_model",

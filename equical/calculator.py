@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any
 
@@ -27,10 +27,11 @@ from equical.inference.stats import Stats
 from equical.model.frozen import BFloat16Matrix, Matrix
 from equical.model.potential import EnergyKind
 from equical.prediction import Prediction
+from equical.uncertainty import Uncertainty
 
 __all__ = ["BatchResult", "EquiCalc"]
 
-PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress")
+PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress", "energy_std")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -86,8 +87,9 @@ class EquiCalc(Calculator):
 
     Units and signs are ASE's: eV, eV/Å, and for the stress eV/Å³ in Voigt order (xx, yy, zz, yz, xz, xy), positive
     where the crystal wants to shrink. ``energies`` are contributions of the atoms, which sum to the energy;
-    ``free_energy`` is the energy. A stress needs three lattice vectors; directions without periodicity count with
-    their full length, vacuum included.
+    ``free_energy`` is the energy. ``energy_std``, of models that were calibrated, is the standard deviation of the
+    energy in eV, see :meth:`uncertainty`. A stress needs three lattice vectors; directions without periodicity count
+    with their full length, vacuum included.
 
     Only what is asked for is computed. Nothing global is changed (threads, precision, random numbers), and neither are
     the structures. One calculator serves any sequence of structures, and can be copied and pickled. Threads that share
@@ -149,12 +151,13 @@ class EquiCalc(Calculator):
         """Make ready to evaluate this model."""
         if isinstance(model, Checkpoint):
             potential = copy.deepcopy(model.potential).to(self._device, self._dtype).eval()
-            checkpoint = Checkpoint(potential, model.metadata, model.name, model.sha256, model.folder)
+            checkpoint = replace(model, potential=potential)
         else:
             checkpoint = load_checkpoint(model, device=self._device, dtype=self._dtype)
             potential = checkpoint.potential
-        if not potential.predicts_stress:
-            self.implemented_properties = [name for name in PROPERTIES if name != "stress"]
+        missing = {"stress"} if not potential.predicts_stress else set()
+        missing |= {"energy_std"} if checkpoint.knowledge is None else set()
+        self.implemented_properties = [name for name in PROPERTIES if name not in missing]
         self.evaluator = make_evaluator(potential, self._execution, self._convolutions)
         self.parameters.update(model=checkpoint.name, sha256=checkpoint.sha256)
         self._checkpoint = checkpoint
@@ -283,6 +286,8 @@ class EquiCalc(Calculator):
             stress = forces and has_volume and "stress" in self.implemented_properties
             self._prediction = self.evaluator.evaluate(atoms, forces=forces, stress=stress)
         self.results.update(_results(self._prediction, wanted))
+        if "energy_std" in properties:
+            self.results["energy_std"] = self._judge(atoms).energy_std
 
     def batch(
         self,
@@ -332,6 +337,28 @@ class EquiCalc(Calculator):
             else BatchResult(_results(one, wanted if with_volume[place] else wanted - {"stress"}))
             for place, one in enumerate(found)
         ]
+
+    def uncertainty(self, atoms: Atoms) -> Uncertainty:
+        """How sure the model is of a structure, and whether it lies outside what the model knows.
+
+        It takes one more pass for the energy. The calculator's results stay as they are.
+
+        Raises:
+            InputError: the model was not calibrated, or does not cover the structure.
+        """
+        with self._lock:
+            if len(atoms) > 0:
+                self.choose(atoms)
+            self._refuse_uncovered(atoms)
+            return self._judge(atoms)
+
+    def _judge(self, atoms: Atoms) -> Uncertainty:
+        knowledge = self.checkpoint.knowledge
+        if knowledge is None:
+            raise InputError(
+                f"The model {self.checkpoint.name} does not tell how sure it is: calibrate it with `equical calibrate`."
+            )
+        return knowledge.judge(self.evaluator.frozen(), atoms)
 
     def _refuse_uncovered(self, atoms: Atoms) -> None:
         if len(atoms) == 0:

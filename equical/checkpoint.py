@@ -23,6 +23,7 @@ from equical.errors import InputError
 from equical.files import atomic_folder
 from equical.model import AnyConfig, Potential, Scales, parse_config
 from equical.model.potential import EnergyKind
+from equical.uncertainty import Knowledge
 from equical.weights import MOST_WEIGHTS, Unfilled, read_header, read_whole, require_fit, require_numbers, tensors_of
 
 __all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save_checkpoint", "shipped_models"]
@@ -49,6 +50,7 @@ class Checkpoint:
         name: name of the folder, which for a shipped model is the name it is asked for by.
         sha256: hash of the weights file.
         folder: where it was read from.
+        knowledge: what tells how sure it is of a structure; None where it was not calibrated.
     """
 
     potential: Potential
@@ -56,6 +58,7 @@ class Checkpoint:
     name: str
     sha256: str
     folder: Path
+    knowledge: Knowledge | None = None
 
 
 class CheckpointConfig(BaseModel):
@@ -214,7 +217,8 @@ def load_checkpoint(
     potential = _build(config, architecture, dtype)
     potential.load_state_dict(tensors_of(path, content))
     require_numbers(potential.state_dict(), path)
-    return Checkpoint(potential.to(device).eval(), config.metadata, folder.resolve().name, sha256, folder)
+    knowledge = Knowledge.read(folder, sha256)
+    return Checkpoint(potential.to(device).eval(), config.metadata, folder.resolve().name, sha256, folder, knowledge)
 
 
 def _find(name_or_folder: str | os.PathLike[str]) -> Path:

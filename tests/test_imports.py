@@ -17,7 +17,7 @@ LAYERS = {  # in each package, parts may import themselves and what stands above
         {"html", "so3", "neighbors"},
         {"graph", "structures"},
         {"model"},
-        {"weights"},
+        {"uncertainty", "weights"},
         {"checkpoint", "domain"},
         {"catalogue"},
         {"inference"},

@@ -83,6 +83,18 @@ def test_metals_are_refused_by_name_where_not_covered() -> None:
         gold.get_potential_energy()
 
 
+def test_metals_know_what_they_were_trained_on_and_tell_what_not() -> None:
+    """Its elements at their densities; not a pair of them, nor an atom in an empty lattice."""
+    calculator = EquiCalc("metals-pbe")
+    copper, alloy = bulk("Cu", a=3.63, cubic=True), bulk("Cu", a=3.57, cubic=True)
+    alloy.symbols[[0, 2]] = "Ni"
+    known, mixed, thin = (calculator.uncertainty(atoms) for atoms in (copper, alloy, bulk("Cu", a=4.25, cubic=True)))
+    assert not known.outside and known.energy_std < 0.01 * len(copper)
+    assert "Ni-Cu were never neighbours in its data" in mixed.reasons
+    assert any("surroundings of atom" in reason for reason in thin.reasons)
+    assert min(mixed.energy_std, thin.energy_std) > 10 * known.energy_std
+
+
 @pytest.mark.slow
 def test_metals_conserve_energy() -> None:
     """2 ps of copper at 300 K with steps of 2 fs."""

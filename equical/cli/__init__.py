@@ -37,6 +37,7 @@ MODULES = {
     "train": "equical.cli.train",
     "finetune": "equical.cli.finetune",
     "eval": "equical.cli.eval",
+    "calibrate": "equical.cli.calibrate",
     "data": "equical.cli.data",
     "convert": "equical.cli.convert",
     "models": "equical.cli.models",

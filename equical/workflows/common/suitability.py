@@ -12,7 +12,31 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["warn_if_unsuitable"]
+__all__ = ["warn_if_unknown", "warn_if_unsuitable"]
+
+
+def warn_if_unknown(calculator: BaseCalculator, atoms: Atoms, what: str) -> bool:
+    """Warn where a structure lies outside what the model knows, and return whether it does.
+
+    Calculators tell by a method ``uncertainty``, see :meth:`.EquiCalc.uncertainty`; of others, and of models that were
+    not calibrated, nothing is said.
+
+    Args:
+        calculator: what the workflow uses.
+        atoms: a structure that it has accepted.
+        what: the structure, in words that begin a sentence, such as ``"the relaxed structure"``.
+    """
+    if "energy_std" not in getattr(calculator, "implemented_properties", ()) or not hasattr(calculator, "uncertainty"):
+        return False
+    found = calculator.uncertainty(atoms)
+    if not found.outside:
+        return False
+    std = 1000 * found.energy_std / len(atoms)
+    warn(
+        f"{what} lies outside what the model knows: {'; '.join(found.reasons)}. Its energy may be off by {std:.0f} "
+        "meV/atom: compare with a reference calculation, take another model, or finetune this one"
+    )
+    return True
 
 
 def warn_if_unsuitable(calculator: BaseCalculator, atoms: Atoms, purpose: str, *, forces: bool = True) -> None:

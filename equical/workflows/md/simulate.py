@@ -14,6 +14,7 @@ from ase import units
 from equical.errors import InputError
 from equical.workflows.common.folder import RESULT
 from equical.workflows.common.progress import progress_bar
+from equical.workflows.common.suitability import warn_if_unknown
 from equical.workflows.md.ensembles import Propagator, build_propagator
 from equical.workflows.md.guard import Guard
 from equical.workflows.md.record import BAROSTAT_COLUMNS, COLUMNS, Recorder, frame_of
@@ -83,6 +84,7 @@ class Simulation:
         self._rng = np.random.default_rng(settings.seed)
         self._guard = Guard(atoms, settings, dof)
         self.interval = frame_interval(atoms, settings)
+        self._unknown = False
 
     def run(self, *, resume: bool, progress: bool) -> SimulationEnd:
         """Do the time steps, from the state in the folder if there is one and ``resume`` is set.
@@ -180,6 +182,9 @@ class Simulation:
             "total_eV": potential + kinetic,
             "conserved_eV": float("nan") if reservoir is None else potential + kinetic + reservoir(),
         }
+        if not self._unknown:  # said once; where it goes on from there, it has been said
+            when = f"the structure at step {step}" if step else "the structure to start from"
+            self._unknown = warn_if_unknown(atoms.calc, atoms, when)
         results = {"energy": potential, "forces": atoms.get_forces(apply_constraint=False)}
         if settings.moves_cell:
             results["stress"] = atoms.get_stress()

@@ -22,6 +22,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.spacegroup import SYMPREC, space_group
+from equical.workflows.common.suitability import warn_if_unknown
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.descent import RelaxStep, descend, is_converged, measure, relaxing_strains
 from equical.workflows.relax.files import RELAX_FILES, Trajectory, write_relaxation
@@ -100,9 +101,12 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
         moving, history = _take_up(trajectory.earlier, start, settings, mask)
         folder.go_on()
         moving.calc = calculator
+        unknown = warn_if_unknown(calculator, moving, "the structure to relax")
         for image in descend(moving, history, settings, mask, progress):
             image.set_constraint(atoms.constraints)
             trajectory.add(image, len(history) - 1)
+        if not unknown:
+            warn_if_unknown(calculator, image, "the relaxed structure")
         result = RelaxResult(
             atoms=image,
             converged=is_converged(history[-1], settings),
