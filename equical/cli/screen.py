@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from equical.cli.notices import warnings_as_lines
-from equical.cli.options import RunOptions, finish, run_options_with
+from equical.cli.options import RunOptions, finish, run_options
 
 if TYPE_CHECKING:
     from equical.workflows.screen import ScreenFailure, ScreenResult, ScreenStatus
@@ -29,7 +29,7 @@ MOST_LINES = 40
 @click.option("--retry-failed", is_flag=True, help="Go on as with --resume, and try again what has failed.")
 @click.option("--status", is_flag=True, help="Tell how far the run in DIR is, and do nothing else.")
 @click.option("--export", type=click.Choice(["csv", "extxyz"]), help="Write all configurations of the run in DIR.")
-@run_options_with("catalysis-rpbe")
+@run_options
 def screen(
     table: Path,
     site: tuple[str, ...],

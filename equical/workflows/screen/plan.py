@@ -127,6 +127,10 @@ class Plan:
         """By key."""
         return {pair.surface.key: pair.surface for pair in self.pairs.values()}
 
+    def examples(self) -> list[Atoms]:
+        """Each adsorbate with its surface, wherever it stands: what a model for all of them must know."""
+        return [pair.surface.start(None) + pair.adsorbate.atoms for pair in self.pairs.values()]
+
 
 def make_plan(lines: Sequence[Line], energy_kind: str) -> Plan:
     """Look into every line; one that cannot be used is warned of, and stops no other.

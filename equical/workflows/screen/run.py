@@ -16,9 +16,9 @@ from typing import Any
 
 from ase.calculators.calculator import BaseCalculator
 
+from equical.catalogue import AUTO
 from equical.errors import InputError
 from equical.workflows.adsorption.place import AZIMUTHS
-from equical.workflows.adsorption.run import DEFAULT_MODEL
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
@@ -68,7 +68,7 @@ def screen(  # noqa: PLR0913 (the settings are spelled out for those who call th
             ``adsorbates`` and those of :class:`.SlabFromBulk`; one line asks for all combinations of what is in it.
             A line that cannot be used is warned of and left out.
         calculator: a function that workers make their calculator with; the name or folder of a model; a calculator
-            that can be pickled; None for the model ``catalysis-rpbe``.
+            that can be pickled; None for the shipped model that is made for the most of them.
         sites: kinds or names of sites to try (``["hollow"]``, ``["top"]``); None for all.
         azimuths: degrees. Directions to try for adsorbates that are not upright.
         fmax: eV/Å. Largest force allowed on an atom that is free to move.
@@ -98,6 +98,9 @@ def screen(  # noqa: PLR0913 (the settings are spelled out for those who call th
         noted_warnings() as noted,
     ):
         ours = maker()
+        if getattr(ours, "parameters", {}).get("model") == AUTO:  # models of total energies alone are chosen
+            resolve_calculator(ours, structures=make_plan(lines, "total").examples(), partly=True)
+            maker = partial(resolve_calculator, ours)
         energy_kind = getattr(ours, "energy_kind", "total")
         plan = make_plan(lines, energy_kind)
         with find_workers(pickled(maker), workers, scheduler, memory) as crew:
@@ -126,7 +129,7 @@ def _maker(
     """What makes the calculator, here and in each worker."""
     if callable(calculator) and not isinstance(calculator, BaseCalculator):
         return calculator
-    return partial(resolve_calculator, calculator, None, DEFAULT_MODEL)
+    return partial(resolve_calculator, calculator)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from equical.neighbors.build import pairs_within
-from equical.workflows.common.vacuum import VACUUM, empty_layers
+from equical.structures.vacuum import VACUUM, empty_layers
 from equical.workflows.search.sizes import distance_limits
 
 if TYPE_CHECKING:

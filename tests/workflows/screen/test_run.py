@@ -13,7 +13,7 @@ from ase.db import connect
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
-from equical.errors import InputError
+from equical.errors import InputError, ModelChoice
 from equical.workflows.adsorption import SlabFromBulk, adsorption_energy
 from equical.workflows.common.notes import WorkflowWarning
 from equical.workflows.screen import screen
@@ -232,3 +232,9 @@ def test_the_result_says_all(run):
     assert stored["adsorptions"][0]["adsorption_energy"] == result.adsorptions[0].adsorption_energy
     assert any("periodic images" in warning for warning in stored["warnings"])
     assert run(resume=True).warnings == result.warnings
+
+
+def test_the_model_is_chosen_by_what_the_table_asks_for(run, tmp_path):
+    with pytest.warns(ModelChoice, match="catalysis-rpbe"):
+        run([TABLE[0] | {"layers": 4, "keep_bulk": True}], None, steps=1, sites=["top"])
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["model"]["name"] == "catalysis-rpbe"
