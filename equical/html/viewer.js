@@ -4,6 +4,7 @@
   const BOND = 1.15; // sums of covalent radii within which atoms are joined
   const MANY = 3000; // atoms, from which on none are joined: it would take longer than one likes to wait
   const FEW = 16; // atoms of a crystal, up to which those on its faces are drawn on both sides
+  const ON_FACE = 0.3; // Å from a face, within which they are on it
   const MOST = 20000; // atoms that repetitions of a cell may come to
   const PACE = 70; // milliseconds for a frame
   const [CAMERA, FIELD] = [150, 20]; // of 3Dmol: place on the line of sight, degrees from there to the right edge
@@ -61,8 +62,10 @@
       const volume = dot(rows[0], cross(rows[1], rows[2]));
       const dual = [0, 1, 2].map((axis) => times(1 / volume, cross(rows[(axis + 1) % 3], rows[(axis + 2) % 3])));
       frame.numbers.forEach((_, index) => dual.forEach((along, axis) => {
-        const place = dot(along, frame.positions.slice(3 * index, 3 * index + 3));
-        if (Math.abs(place) < 0.01) ranges[index][axis].push(count);
+        const height = 1 / Math.sqrt(dot(along, along)); // of the cell, and then of the atom in it
+        const place = height * dot(along, frame.positions.slice(3 * index, 3 * index + 3));
+        if (Math.abs(place) < ON_FACE) ranges[index][axis].push(count);
+        else if (Math.abs(place - height) < ON_FACE) ranges[index][axis].push(-1);
       }));
     }
     frame.numbers.forEach((number, index) => {
