@@ -78,6 +78,11 @@ def _adsorption(atoms, **options):
     return equical.adsorption_energy(atoms, **chosen)
 
 
+def _screen(atoms, **options):
+    table = [{"slab": atoms, "adsorbates": options.pop("adsorbates", "O"), "reference": "1/2 O2"}]
+    return equical.screen(table, **{"calculator": EMT(), "sites": ["top"], "steps": 40, "workers": 0} | options)
+
+
 def _bench(atoms, **options):
     return equical.bench(structure=atoms, **{"sizes": [1], "steps": 1, "device": "cpu"} | options)
 
@@ -104,6 +109,7 @@ WORKFLOWS = {
     "vib": _workflow(equical.vib, lambda: odd(molecule("N2")), force=True, refused={"statistics": "fermi"}),
     "md": _workflow(equical.md, copper, steps=20, timestep=2.0, interval=1, refused={"equilibrate": 20}),
     "adsorption_energy": Workflow(equical.adsorption_energy, slab, _adsorption, {"adsorbate": "no such thing"}),
+    "screen": Workflow(equical.screen, slab, _screen, {"adsorbates": "no such thing"}),
     "bench": Workflow(equical.bench, copper, _bench, {"executions": ["cuda-graph"]}),
     "check": Workflow(equical.check, copper, _check, {"checks": ["no such check"]}),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -73,21 +73,21 @@ class Driver:
             InputError: the workers are gone, or the database cannot be written.
         """
         self._begin()
-        new: Iterable[Row] = [*(row for row in self.wanted if row.status == "open"), *self._ready_now()]
+        rows = [row for row in self.wanted if row.status == "open"] or self._next_ready()
         in_flight = 0
-        while True:
-            for row in new:
+        while rows or in_flight:
+            for row in rows:
                 if row.status == "open":
                     workers.submit(self._task(row))
                     in_flight += 1
                 else:
                     yield row
-            if not in_flight:
-                return
-            row = self._keep(workers.next_finished())
-            in_flight -= 1
-            yield row
-            new = () if row.kind == "adsorption" else self._ready_now()
+            # What has ended is kept before the next slab is looked at, which takes a while: a kill would lose it.
+            rows = self._next_ready()
+            ended = workers.finished(wait=not rows) if in_flight else []
+            in_flight -= len(ended)
+            yield from self._keep(ended)
+            rows = rows or self._next_ready()
 
     def _begin(self) -> None:
         """Write what waits for nothing, and see what waits."""
@@ -101,17 +101,15 @@ class Driver:
         self._waiting = [surface for key, surface in plan.surfaces.items() if key not in rows]
         self._waiting += [pair for key, pair in plan.pairs.items() if key not in placed]
 
-    def _ready_now(self) -> Iterator[Row]:
-        """Rows of what had to wait and need not any more, written."""
-        while True:
-            ready = [node for node in self._waiting if self._is_ready(node)]
-            if not ready:
-                return
-            self._waiting = [node for node in self._waiting if node not in ready]
-            for node in ready:
-                rows = self._slab(node) if isinstance(node, Surface) else self._adsorptions(node)
-                self._store.write(*rows)
-                yield from rows
+    def _next_ready(self) -> list[Row]:
+        """Rows, written, of the first that had to wait and need not any more; none where all have to."""
+        node = next(filter(self._is_ready, self._waiting), None)
+        if node is None:
+            return []
+        self._waiting = [other for other in self._waiting if other is not node]
+        rows = self._slab(node) if isinstance(node, Surface) else self._adsorptions(node)
+        self._store.write(*rows)
+        return rows
 
     def _is_ready(self, node: Surface | Pair) -> bool:
         if isinstance(node, Surface):
@@ -185,19 +183,21 @@ class Driver:
             options |= {"cell": "free", "symmetry": True, "fmax": BULK_FMAX}
         return Task(row.task, row.kind, row.atoms, options, urgent=row.kind != "adsorption")
 
-    def _keep(self, finished: Finished) -> Row:
-        """Write what came of a task."""
+    def _keep(self, ended: Sequence[Finished]) -> list[Row]:
+        """Write what came of tasks."""
+        rows = [self._row(finished) for finished in ended]
+        self._store.write(*rows)
+        return rows
+
+    def _row(self, finished: Finished) -> Row:
         row, relaxed = self._store.rows[finished.key], finished.relaxed
         values = dict(row.values) | {"seconds": finished.seconds}
         if relaxed is None:
-            row = replace(row, status="failed", values=values | {"reason": finished.error})
-        else:
-            values |= {"converged": int(relaxed.converged), "steps": relaxed.steps, "max_force": relaxed.max_force}
-            if row.kind == "adsorption":
-                values |= self._seen(row, relaxed)
-            row = replace(row, status="done", values=values, atoms=relaxed.atoms)
-        self._store.write(row)
-        return self._store.rows[row.task]
+            return replace(row, status="failed", values=values | {"reason": finished.error})
+        values |= {"converged": int(relaxed.converged), "steps": relaxed.steps, "max_force": relaxed.max_force}
+        if row.kind == "adsorption":
+            values |= self._seen(row, relaxed)
+        return replace(row, status="done", values=values, atoms=relaxed.atoms)
 
     def _seen(self, row: Row, relaxed: Relaxed) -> dict[str, Any]:
         """What became of an adsorbate, and how strongly it is bound."""

@@ -32,8 +32,8 @@ class Workers(Protocol):
     def submit(self, task: Task) -> None:
         """Take a task."""
 
-    def next_finished(self) -> Finished:
-        """Wait for one.
+    def finished(self, *, wait: bool) -> list[Finished]:
+        """All that have ended by now; ``wait`` for one where there is none.
 
         Raises:
             InputError: the workers are gone, or cannot work at all.
@@ -84,9 +84,9 @@ class ThisProcess:
         """See :class:`Workers`."""
         heappush(self._waiting, (not task.urgent, next(self._order), task))
 
-    def next_finished(self) -> Finished:
+    def finished(self, *, wait: bool) -> list[Finished]:
         """See :class:`Workers`."""
-        return relax_task(self._maker, heappop(self._waiting)[-1])
+        return [relax_task(self._maker, heappop(self._waiting)[-1])] if wait else []
 
 
 class DaskWorkers:
@@ -103,30 +103,52 @@ class DaskWorkers:
 
         # Named after all that decides it: a scheduler serves several runs, and joins tasks of the same name.
         name = f"{task.kind}-{tokenize(pickle.dumps(task), self._maker)}"
-        future = self._client.submit(relax_task, self._maker, task, key=name, priority=int(task.urgent))
-        self._tasks[name] = (task.key, future)
+        with self._scheduler_there():
+            future = self._client.submit(relax_task, self._maker, task, key=name, priority=int(task.urgent))
+        self._tasks[name] = task.key, future
         future.add_done_callback(self._ended.put)
 
-    def next_finished(self) -> Finished:
+    def finished(self, *, wait: bool) -> list[Finished]:
         """See :class:`Workers`."""
-        from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        ended = [self._ended.get()] if wait else []
+        while not self._ended.empty():
+            ended.append(self._ended.get())
+        return [self._result(future) for future in ended]
 
-        future = self._ended.get()
+    def _result(self, future: Future) -> Finished:
+        from distributed import KilledWorker
+
         key, _ = self._tasks.pop(future.key)
         try:
-            return future.result()
+            with self._scheduler_there():
+                return future.result()
         except KilledWorker as error:
             died = error.allowed_failures + 1
             return Finished(key, None, f"{died} workers died of it: out of memory, or killed from outside")
-        except (CancelledError, CommClosedError, TimeoutError) as error:
-            raise InputError(
-                f"the scheduler{f' {self._scheduler}' if self._scheduler else ''} is gone: what was finished is kept; "
-                "go on with --resume once there is one"
-            ) from error
+        except _SchedulerGone:
+            raise
         except Exception as error:  # not of a calculation, which fails for itself
             what = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
             raise InputError(f"a worker cannot work: {what}; it needs what is installed and at hand here") from error
+
+    @contextmanager
+    def _scheduler_there(self) -> Iterator[None]:
+        """Tell one error by whatever Dask raises where its scheduler is gone."""
+        from distributed.comm import CommClosedError
+
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, CancelledError | CommClosedError) or self._client.status != "running":
+                where = f" {self._scheduler}" if self._scheduler else ""
+                raise _SchedulerGone(
+                    f"the scheduler{where} is gone: what was finished is kept; go on with --resume once there is one"
+                ) from error
+            raise
+
+
+class _SchedulerGone(InputError):
+    """The scheduler does not answer any more."""
 
 
 @contextmanager
@@ -157,11 +179,11 @@ def _local(number: int, memory: str | None) -> Iterator[Client]:
                 n_workers=number,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port, for nobody else
                 memory_limit=memory or "auto",
                 silence_logs=logging.CRITICAL,
             )
-    except ValueError as error:
+    except (ValueError, RuntimeError, OSError) as error:
         raise InputError(f"cannot start workers: {error}") from error
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client

@@ -131,7 +131,7 @@ def test_random_processes_are_killed_at_random_moments(tmp_path):
 
         def begin_cluster() -> tuple[str, subprocess.Popen, subprocess.Popen]:
             port, here = str(draw.randrange(20000, 60000)), ("--host", "127.0.0.1")
-            scheduler = begin("distributed.cli.dask_scheduler", "--port", port, "--no-dashboard", *here)
+            scheduler = begin("distributed.cli.dask_scheduler", "--port", port, "--dashboard-address", ":0", *here)
             address = f"tcp://127.0.0.1:{port}"
             workers = begin("distributed.cli.dask_worker", address, "--nworkers", "2", "--nthreads", "1")
             return address, scheduler, workers
@@ -169,7 +169,8 @@ def test_random_processes_are_killed_at_random_moments(tmp_path):
     assert {row.status for row in rows} <= {"done", "failed"}
     # What had failed was with four workers that were killed.
     assert all("workers died of it" in row.values["reason"] for row in rows if row.status == "failed")
-    assert len(rows) <= screening.started() <= len(rows) + 2 * len(kills)
+    # A kill costs what was under way with two workers, and what had come back and was not yet written.
+    assert len(rows) <= screening.started() <= len(rows) + 4 * len(kills)
     said = [path.read_text() for path in tmp_path.glob("*.log") if path.name != "started.log"]
     assert sum("is gone: what was finished is kept" in text for text in said) >= kills.count("scheduler") - 1
-    assert not any("Traceback" in text and "equical: error" in text for text in said)
+    assert not any("equical: error: unexpected" in text for text in said)

@@ -25,7 +25,7 @@ TASK = Task("bulk-1", "bulk", bulk("Cu", a=3.7), {"fmax": 0.05, "steps": 5}, urg
 @contextmanager
 def with_scheduler():
     """Address of a scheduler in a process of its own."""
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0"]
     with subprocess.Popen([*command, "--host", "127.0.0.1"], stderr=subprocess.PIPE, text=True) as process:
         line = next(line for line in process.stderr if "Scheduler at:" in line)
         try:
@@ -38,7 +38,8 @@ def test_urgent_tasks_come_first_in_this_process():
     crew = ThisProcess(pickled(EMT))
     for number, urgent in enumerate([False, False, True]):
         crew.submit(Task(f"t{number}", "slab", bulk("Cu"), TASK.options, urgent))
-    assert [crew.next_finished().key for _ in range(3)] == ["t2", "t0", "t1"]
+    assert crew.finished(wait=False) == []
+    assert [one.key for _ in range(3) for one in crew.finished(wait=True)] == ["t2", "t0", "t1"]
 
 
 def test_what_cannot_be_sent_is_told():
