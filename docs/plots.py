@@ -142,7 +142,7 @@ def cases() -> list[Case]:
             "screen",
             [
                 "printf 'bulk,facets,adsorbates,size\\nPt; Pd; Ag,1 1 1,O H,2x2\\n' > table.csv",
-                "equical screen table.csv --site hollow",
+                "equical screen table.csv --site hollow --calculator emt",
                 "equical screen --status screen-table",
             ],
             {"screen-table/screen.png": "screen.png"},

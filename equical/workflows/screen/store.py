@@ -95,6 +95,7 @@ class Store:
 
     def write(self, *rows: Row) -> None:
         """Keep rows, all of them or none; each replaces the one of the same task."""
+        kept = {}
         with _troubles_told(self._path), self._database:
             for row in rows:
                 before = self.rows.get(row.task)
@@ -103,7 +104,8 @@ class Store:
                 written = self._database.write(
                     row.atoms, pairs | values, data={"notes": list(row.notes)}, id=before.id if before else None
                 )
-                self.rows[row.task] = replace(row, id=written)
+                kept[row.task] = replace(row, id=written)
+        self.rows |= kept
 
     def forget(self, row: Row) -> None:
         """Remove a row."""
