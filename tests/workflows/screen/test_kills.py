@@ -33,11 +33,11 @@ class LoggingEMT(EMT):
             with open("started.log", "a") as log:
                 log.write(f"{os.getpid()} {atoms.symbols}\\n")
         self.before = atoms.copy()
-        time.sleep(0.01)
+        time.sleep(0.05)
         super().calculate(atoms, *args, **options)
 """
 SMALL = "bulk,adsorbates,size,layers\nPt,H N,1x1,2\n"
-LARGE = "bulk,facets,adsorbates,size,layers\nPt;Cu;Pd;Ag,111;100,H;N;O,1x1,2\n"
+LARGE = "bulk,facets,adsorbates,size,layers\nPt;Cu;Pd;Ag;Au;Ni,111;100,H;N;O,1x1,2\n"
 
 
 class Screening:
@@ -144,10 +144,10 @@ def test_random_processes_are_killed_at_random_moments(tmp_path):
         address, scheduler, workers = begin_cluster()
         driver = begin_driver()
         while True:
-            screening.wait_for(len(screening.done()) + draw.randint(1, 2), driver)
+            screening.wait_for(len(screening.done()) + 1, driver)
             if driver.poll() is not None:
                 break
-            time.sleep(draw.uniform(0, 0.3))
+            time.sleep(draw.uniform(0, 0.5))
             target = draw.choice(["scheduler", "driver", "worker"]) if len(kills) < 24 else None
             if target == "worker" and (found := workers_of(workers)):
                 kills.append(target)
