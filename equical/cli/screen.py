@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from equical.cli.notices import warnings_as_lines
-from equical.cli.options import RunOptions, finish, run_options
+from equical.cli.options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from equical.workflows.screen import ScreenFailure, ScreenResult, ScreenStatus
@@ -93,7 +93,7 @@ def screen(
         )
     if not options.quiet:
         _print(result)
-    finish(result.converged)
+    options.finish(result)
 
 
 def _print(result: ScreenResult) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from equical.cli.notices import warnings_as_lines
-from equical.cli.options import RunOptions, finish, run_options
+from equical.cli.options import RunOptions, run_options
 
 if TYPE_CHECKING:
     from equical.workflows.search import SearchResult
@@ -87,7 +87,7 @@ def search(
         )
     if not options.quiet:
         _print(result)
-    finish(result.converged)
+    options.finish(result)
 
 
 def _range(option: str, text: str) -> tuple[int, int]:

@@ -21,6 +21,8 @@ PAGES = {
     "neb": "equical.workflows.neb.page",
     "phonon": "equical.workflows.phonon.page",
     "relax": "equical.workflows.relax.page",
+    "screen": "equical.workflows.screen.page",
+    "search": "equical.workflows.search.page",
     "vib": "equical.workflows.vib.page",
 }
 """Who makes the page of a run, by its command; imported when it is needed."""

@@ -62,6 +62,15 @@ def run_adsorb(folder):
     return equical.adsorption_energy(slab, "O", EMT(), sites=["fcc", "top"], steps=5, output=folder)
 
 
+def run_search(folder):
+    return equical.search("Cu", EMT(), structures=4, units=(1, 2), seed=1, output=folder)
+
+
+def run_screen(folder):
+    table = [{"bulk": "Pt", "facets": "111", "adsorbates": "H O", "size": "1x1", "layers": 2, "keep_bulk": True}]
+    return equical.screen(table, EMT, sites=["top"], workers=0, steps=30, output=folder)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The run of a workflow, done once: result and folder."""
@@ -81,7 +90,9 @@ def shown(page):
 
 
 @pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
-@pytest.mark.parametrize("name", ["relax", "many", "neb", "vib", "eos", "elastic", "phonon", "md", "adsorb"])
+@pytest.mark.parametrize(
+    "name", ["relax", "many", "neb", "vib", "eos", "elastic", "phonon", "md", "adsorb", "search", "screen"]
+)
 def test_a_page_says_how_it_went_and_has_structures(finished, name):
     result, folder = finished(name)
     page = page_of(FinishedRun.read(folder))
@@ -149,6 +160,28 @@ def test_configurations_are_shown_as_they_ended_and_as_they_were_placed(finished
         assert np.allclose(images[1].positions, configuration.atoms.positions)
         assert not np.allclose(images[0].positions, images[1].positions)
     assert list(structures)[-3:] == ["bare slab", *(f"{one.name} (gas)" for one in result.references)]
+
+
+@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
+def test_what_a_search_has_found_by_rank(finished):
+    result, folder = finished("search")
+    page = page_of(FinishedRun.read(folder))
+    table = page.tables[0]
+    assert [row[3] for row in table.rows] == [one.energy_per_atom for one in result.found]
+    assert table.links == [one.name for one in page.structures] and page.first == table.links[0]
+    assert np.allclose(page.structures[0].images[0].positions, result.best.atoms.positions, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
+def test_each_adsorbate_of_a_screening_shows_its_best_configuration(finished):
+    result, folder = finished("screen")
+    page = page_of(FinishedRun.read(folder))
+    table = page.tables[0]
+    assert [(row[0], row[1], row[2]) for row in table.rows] == [
+        (one.surface, one.adsorbate, one.adsorption_energy) for one in result.adsorptions
+    ]
+    assert [one.name for one in page.structures] == [link for link in table.links if link]
+    assert "H on" in page.structures[0].name and "H" in page.structures[0].images[0].symbols
 
 
 def test_averages_of_dynamics(finished):
