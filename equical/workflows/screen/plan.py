@@ -222,7 +222,9 @@ def _surfaces(line: Line) -> Iterator[Surface]:
                 raise InputError(f"the lattice constant of {what} is only an estimate: leave out keep_bulk")
             for note in notes_on_cut(recipe, bulk):
                 warn(f"{line.where} of the table: {note}")
-            yield Surface(_name(what, recipe, freeze, stated), recipe=recipe, bulk=bulk, freeze=freeze)
+            surface = Surface(_name(what, recipe, freeze, stated), recipe=recipe, bulk=bulk, freeze=freeze)
+            surface.start(None)  # refuses what cannot be cut or frozen, while its line can be named
+            yield surface
 
 
 def _given(line: Line, value: Any, freeze: int | None) -> Surface:

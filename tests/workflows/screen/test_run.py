@@ -141,20 +141,28 @@ def test_an_adsorbate_without_room_is_a_failure(run):
 
 def test_lines_that_cannot_be_used_are_named_and_the_rest_goes_on(tmp_path):
     (tmp_path / "table.csv").write_text(
-        "bulk,slab,adsorbates,size,layers\n"
+        "bulk,slab,adsorbates,size,layers,freeze\n"
         "Pt,,H,1x1,2\n"
         "Xq,,H,1x1,2\n"
         "Pt,,unobtainium,1x1,2\n"
         ",none.cif,H,,\n"
         "Pt,,,1x1,2\n"
         "Pt,slab.cif,H,1x1,2\n"
+        "Pt,,H,1x1,2,9\n"
     )
     with pytest.warns(WorkflowWarning) as told:
         result = screen(tmp_path / "table.csv", EMT, workers=0, fmax=0.05)
-    assert [text.split(" of the table")[0] for text in result.unreadable] == [f"line {n}" for n in (3, 4, 5, 6, 7)]
+    assert [text.split(" of the table")[0] for text in result.unreadable] == [f"line {n}" for n in (3, 4, 5, 6, 7, 8)]
     for text, words in zip(
         result.unreadable,
-        ["not 'Xq'", "unknown adsorbate 'unobtainium'", "no such file", "names no adsorbates", "either bulk or slab"],
+        [
+            "not 'Xq'",
+            "unknown adsorbate 'unobtainium'",
+            "no such file",
+            "names no adsorbates",
+            "either bulk or slab",
+            "cannot freeze 9 layers",
+        ],
         strict=True,
     ):
         assert words in text
