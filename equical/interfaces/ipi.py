@@ -82,7 +82,7 @@ def _connection(socket: str | None, port: int | None, host: str, wait: float) ->
                     f"Nobody listens at {where}, tried for {wait:g} s: start the code that moves the atoms first."
                 ) from None
             time.sleep(0.1)
-        except sockets.gaierror:
+        except (sockets.gaierror, UnicodeError):  # the latter of names such as "a..b"
             raise InputError(f"There is no host {host!r}.") from None
     try:
         yield client

@@ -90,7 +90,7 @@ def test_another_number_of_atoms_is_refused(name):
         ({"socket": "/tmp/ipi_a"}, "has a name without folders"),
         ({"port": 70000}, "from 1 to 65535, not 70000"),
         ({"socket": "equical-nobody"}, "Nobody listens at /tmp/ipi_equical-nobody, tried for 0 s"),
-        ({"port": 9, "host": "nowhere.invalid"}, "There is no host 'nowhere.invalid'"),
+        ({"port": 9, "host": "no..where"}, "There is no host 'no..where'"),
     ],
 )
 def test_refuses(where, message):
