@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch):
 def test_answers_until_the_other_side_hangs_up(run):
     name = f"equical-test-{uuid.uuid4().hex[:8]}"
     with ThreadPoolExecutor() as threads:
-        with SocketIOCalculator(unixsocket=name) as server:
+        with SocketIOCalculator(unixsocket=name, timeout=60) as server:
             answered = threads.submit(run, "cu.extxyz", "--socket", name)
             atoms = bulk("Cu", cubic=True)
             atoms.calc = server

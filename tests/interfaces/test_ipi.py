@@ -43,7 +43,7 @@ def test_a_server_gets_the_numbers_of_the_calculator(kind, name, structures, tin
     template.positions += 0.3  # only its elements and periodicity count
     template.cell = template.cell * 1.1
     with ThreadPoolExecutor() as threads:
-        with SocketIOCalculator(unixsocket=name) as server:
+        with SocketIOCalculator(unixsocket=name, timeout=60) as server:
             counted = threads.submit(serve, template, tiny_calculator, socket=name)
             atoms.calc = server
             for _ in range(2):
@@ -62,7 +62,7 @@ def test_waits_for_a_port_that_is_opened_later():
     port, atoms = free_port(), bulk("Cu")
     with ThreadPoolExecutor() as threads:
         counted = threads.submit(serve, atoms, EMT(), port=port)
-        with SocketIOCalculator(port=port) as server:
+        with SocketIOCalculator(port=port, timeout=60) as server:
             other = atoms.copy()
             other.calc = server
             energy = other.get_potential_energy()
@@ -72,7 +72,7 @@ def test_waits_for_a_port_that_is_opened_later():
 
 
 def test_another_number_of_atoms_is_refused(name):
-    with ThreadPoolExecutor() as threads, SocketIOCalculator(unixsocket=name) as server:
+    with ThreadPoolExecutor() as threads, SocketIOCalculator(unixsocket=name, timeout=60) as server:
         served = threads.submit(serve, bulk("Cu", cubic=True), EMT(), socket=name)
         atoms = bulk("Cu")
         atoms.calc = server
