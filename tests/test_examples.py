@@ -26,8 +26,8 @@ SMALL = {  # arguments of each example's main(), beside the model, that make it 
     "qha": {"volumes": 5, "supercell": 2.0, "mesh": 5.0},
     "relax": {"steps": 2},
     "screen": {"size": "1x1", "steps": 1, "workers": 0},
-    "single_point": {},
     "search": {"composition": "Cu", "units": (1, 1), "structures": 2, "steps": 1},
+    "single_point": {},
     "vib": {"size": 1, "steps": 1, "force": True},
 }
 

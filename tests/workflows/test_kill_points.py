@@ -25,7 +25,7 @@ def copper():
 RUNS = {
     "relax": lambda folder, **options: relax(copper(), EMT(), steps=3, output=folder, **options),
     "relax_many": lambda folder, **options: relax_many([bulk("Cu"), bulk("Fe")], EMT(), output=folder, **options),
-    "search": lambda folder, **options: search("Cu", EMT(), structures=2, operations=48, output=folder, **options),
+    "search": lambda folder, **options: search("Cu", EMT(), structures=1, operations=48, output=folder, **options),
     "eos": lambda folder, **options: eos(copper(), EMT(), num_points=5, output=folder, **options),
 }
 

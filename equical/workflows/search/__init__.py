@@ -2,8 +2,8 @@
 
 ``composition`` says which atoms go into a cell, ``sizes`` how much room they need and ``groups`` which symmetry they
 may have; ``generate`` makes structure number n of it, ``hopeless`` gives up on it, ``duplicates`` and ``hull`` compare
-what remains, ``ranking`` puts it in order and ``judgement`` doubts it; ``run`` does one after the other; ``files`` and
-``plots`` keep the ``result``.
+what remains, ``ranking`` puts it in order and ``judgement`` doubts it; ``run`` does one after the other; ``files``,
+``plots`` and ``page`` keep and show the ``result``.
 """
 
 from equical.workflows.search.result import Found, SearchResult

@@ -12,15 +12,17 @@ from equical.workflows.common.frames import write_structures
 from equical.workflows.search.plots import plot_energies, plot_hull
 from equical.workflows.search.result import Found, SearchResult
 
-__all__ = ["SEARCH_FILES", "write_search"]
+__all__ = ["SEARCH_FILES", "STRUCTURES", "write_search"]
 
-SEARCH_FILES = ("rough/*.npz", "relaxed/*.npz", "structures.extxyz", "ranking.csv", "search.png", "hull.png")
+STRUCTURES = "structures.extxyz"
+
+SEARCH_FILES = ("rough/*.npz", "relaxed/*.npz", STRUCTURES, "ranking.csv", "search.png", "hull.png")
 """What a run leaves in its folder."""
 
 
 def write_search(folder: RunFolder, result: SearchResult) -> None:
     """Write the distinct structures in the order of their rank, the table, and the plots."""
-    write_structures(folder / "structures.extxyz", [_labelled(one, rank) for rank, one in enumerate(result.found, 1)])
+    write_structures(folder / STRUCTURES, [_labelled(one, rank) for rank, one in enumerate(result.found, 1)])
     with atomic_path(folder / "ranking.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
         rows = [{"rank": rank} | one.summary() for rank, one in enumerate(result.found, 1)]
         table = csv.DictWriter(file, fieldnames=list(rows[0]))

@@ -5,6 +5,7 @@ python examples/recipes/benchmarks/search.py Mg MgO NaCl SiO2 Li-Si --model FOLD
 """
 
 import argparse
+import warnings
 from dataclasses import dataclass
 
 from ase import Atoms
@@ -66,7 +67,6 @@ def report(name: str, case: Case, model: str, structures: int, seed: int) -> Non
         seed=seed,
         output=f"search-{name}",
         resume=True,
-        progress=True,
     )
     if case.known is None:
         for one in result.found:
@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--structures", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    warnings.simplefilter("ignore", UserWarning)  # how often each was found stands in the table
     print("name   rank space group      meV/atom   Å³/atom  found  first")
     for name in options.names:
         report(name, CASES[name], options.model, options.structures, options.seed)
