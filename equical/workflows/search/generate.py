@@ -102,8 +102,8 @@ def _volume(composition: Composition, given: float | None) -> float:
 def _cell(random: np.random.Generator, group: Group, volume: float) -> Floats | None:
     """``[3, 3]`` Å, a random cell that the group allows; None where it would be too flat."""
     metric = group.metric(random.normal(size=(3, 3)))
-    cell = np.asarray(np.linalg.cholesky(metric), dtype=np.float64)
-    cell *= (volume / np.linalg.det(cell)) ** (1 / 3)
+    drawn = np.linalg.cholesky(metric)
+    cell = np.asarray(drawn * (volume / np.linalg.det(drawn)) ** (1 / 3), dtype=np.float64)
     reduced, _ = reduce_cell(cell, np.ones(3, dtype=bool))
     return cell if heights(reduced).min() > FLATTEST * volume ** (1 / 3) else None
 
