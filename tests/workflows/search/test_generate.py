@@ -40,9 +40,9 @@ def test_atoms_keep_their_distances_and_their_share_of_volume(number):
     assert 0.79 * 12 < atoms.cell.volume / 6 < 1.21 * 12
 
 
-@pytest.mark.parametrize("operations", [(1, 1), (2, 2), (3, 3), (8, 12), (48, 48)])
+@pytest.mark.parametrize("operations", [(2, 2), (3, 3), (4, 4), (8, 12)])
 def test_structures_have_the_operations_they_were_made_with(operations):
-    settings = SearchSettings("NaCl", (4, 4), operations=operations)
+    settings = SearchSettings("Cu6", volume=11.0, operations=operations)
     for number in range(2):
         atoms = random_structure(settings, number)
         cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
