@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from equical.html import Column, Page, Structure, Table
 from equical.workflows.common.finished import FinishedRun
+from equical.workflows.search.files import STRUCTURES
 
 __all__ = ["page"]
 
@@ -26,8 +27,8 @@ def page(run: FinishedRun) -> Page:
     columns = [Column("rank"), *(run.column(name, decimals=decimals) for name, decimals in DECIMALS.items())]
     rows = [(rank, *(one[name] for name in DECIMALS)) for rank, one in enumerate(found, 1)]
     structures = [
-        Structure(f"{rank}: {one['formula']} {one['space_group'] or ''}".rstrip(), atoms, "structures.extxyz")
-        for rank, (one, atoms) in enumerate(zip(found, run.structures("structures.extxyz"), strict=True), 1)
+        Structure(f"{rank}: {one['formula']} {one['space_group'] or ''}".rstrip(), atoms, STRUCTURES)
+        for rank, (one, atoms) in enumerate(zip(found, run.structures(STRUCTURES), strict=True), 1)
     ]
     links = [structure.name for structure in structures]
     return run.page(
