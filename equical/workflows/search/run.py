@@ -76,8 +76,8 @@ def search(  # noqa: PLR0913 (the settings are spelled out for those who call th
     Args:
         composition: a formula such as ``"SiO2"``, or a range of atoms in the cell for each element, such as
             ``"Li=0:8,Si=0:4"``; ranges that include the pure elements make a convex hull.
-        calculator: any ASE calculator with stresses, the name or folder of a model, or None for the
-            shipped model that is made for the elements.
+        calculator: any ASE calculator with stresses, the name or folder of a model, or None for the shipped
+            model that is made for such crystals.
         units: formula units in a cell, or the least and the largest number of them.
         structures: how many random structures.
         volume: Å³ per atom, about which cells are made; by default that of the elements' own crystals.

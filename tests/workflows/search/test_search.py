@@ -2,6 +2,7 @@
 
 import csv
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ase.io import read
 
 import equical.workflows.search.files as files
 from equical import InputError, search
+from equical.errors import ModelChoice
 from tests.workflows.test_contract import the_world, without_unit
 
 pytestmark = pytest.mark.filterwarnings("ignore:the lowest structure of .* was found only once")
@@ -184,3 +186,11 @@ def test_a_calculator_without_stress_is_refused():
 
     with pytest.raises(InputError, match="Blind computes no stress"):
         search("Cu", Blind())
+
+
+@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
+def test_the_model_is_chosen_by_the_composition(shelf, tmp_path):
+    shelf.pop("everything")
+    with pytest.warns(ModelChoice, match="model metals for bulk Cu"), suppress(InputError):  # random weights may fail
+        search("Cu", structures=1, units=1, steps=1, output=tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["model"]["name"] == "metals"
