@@ -95,6 +95,8 @@ def _foreign_calculator(error: Exception) -> str | None:
 
 def _describe(error: Exception) -> tuple[str, int]:
     """One line that says what went wrong and what to do, and the exit code."""
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        error = error.__cause__  # click takes a file that is cut short for the end of what a user types
     if isinstance(error, click.Abort):
         return "interrupted", 130
     if isinstance(error, click.UsageError) and error.ctx is not None:

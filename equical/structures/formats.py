@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import lzma
 import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from equical.errors import InputError
@@ -56,7 +60,8 @@ def find_format(path: Path, stated: str | None = None) -> str:
     if ending in ADVICE:
         raise InputError(f"cannot read a structure from {path}: {ADVICE[ending]}")
     try:
-        found = filetype(str(path.absolute()))
+        with _unpacking(path):
+            found = filetype(str(path.absolute()))
     except UnknownFileTypeError:
         found = ""
     if found in ioformats and found not in ("runnerdata", "gamess-us-punch"):  # endings that others use too
@@ -86,11 +91,29 @@ def _checked(stated: str) -> str:
 
 
 def content(path: Path, most: int = -1) -> bytes:
-    """What a file holds, unpacked if it is compressed; with ``most``, its beginning alone."""
+    """What a file holds, unpacked if it is compressed; with ``most``, its beginning alone.
+
+    Raises:
+        InputError: it is called as if it were compressed, and is not, or is damaged.
+    """
     from ase.io.formats import open_with_compression
 
-    with open_with_compression(str(path), "rb") as file:
+    with _unpacking(path), open_with_compression(str(path), "rb") as file:
         return bytes(file.read(most))
+
+
+@contextmanager
+def _unpacking(path: Path) -> Iterator[None]:
+    """Refuse, in one way, what each of three compressions complains of in a way of its own."""
+    try:
+        yield
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of a compression
+            raise
+        kind = path.suffix.lstrip(".")
+        raise InputError(
+            f"cannot unpack {path}: it is cut short, damaged, or no {kind} file at all; compress or copy it again"
+        ) from error
 
 
 def _is_lammps_data(path: Path) -> bool:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,29 @@ XYZ = ("extxyz", "xyz")
 HEAD = 100_000
 """Bytes within which the first frame of a dump says what its columns are."""
 
+LONGEST_REASON = 200
+"""Characters of what a reader of ASE says, which may quote whole lines of a file that is no text."""
+
+
+class _Frames(io.TextIOWrapper):
+    """A text of frames that does not let its end be read for ever, as a frame that states 10^20 atoms would have it."""
+
+    _ends = 0
+
+    def readline(self, *size: Any) -> str:
+        """The next line; what follows the last is empty, as often as one may look for another frame."""
+        line = super().readline(*size)
+        if not line:
+            self._ends += 1
+            if self._ends > 3:
+                raise InputError("it ends within a frame, before the number of atoms that the frame states")
+        return line
+
+    def seek(self, *where: Any) -> int:
+        """Go elsewhere, where lines may follow."""
+        self._ends = 0
+        return super().seek(*where)
+
 
 def read_structures(
     path: str | PathLike[str], *, format: str | None = None, species: GivenSpecies = None, rows: bool = False
@@ -60,6 +84,8 @@ def read_structures(
         raise InputError(_missing(path))
     if path.is_dir():
         raise InputError(f"{path} is a folder; give a structure file")
+    if not path.is_file():
+        raise InputError(f"{path} is no ordinary file, but a pipe or a device; give a structure file")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty")
     labels = parse_species(species)
@@ -124,7 +150,9 @@ def _reason(error: Exception, stated: str | None) -> str:
         return unknown_symbol(str(error.args[0]))
     if isinstance(error, ImportError) and error.name == "ase_db_backends":
         return "it needs the package ase-db-backends; install it, or export the data to .extxyz or .db"
-    text = " ".join(str(error).split()).rstrip(".") or "it does not look like it"
+    if isinstance(error, MemoryError):
+        return "it states a number of atoms that does not fit into memory"
+    text = shorten(str(error), LONGEST_REASON, placeholder=" …").rstrip(".") or "it does not look like it"
     if "Could not determine chemical symbols" in text:
         return "it does not name its elements: add a line with them above the numbers of atoms, or use --species Cu,Ni"
     return text if stated else f"{text}; if it is in another format, state that with --format"
@@ -180,13 +208,14 @@ def _read_xyz(path: Path, kind: str, species: Species) -> list[Atoms]:
     packed = path.suffix in (".gz", ".bz2", ".xz")  # where walking back, as ASE does, takes for ever
     if not species and not packed and not _has_mark(path):
         try:
-            return _ase_read(path, kind)
+            with _Frames(path.open("rb"), "utf-8") as frames:
+                return _ase_read(frames, kind)
         except UnicodeDecodeError:
             pass
     text, found = _text(path), False
     if species:
         text, found = relabel_xyz(text, species)
-    images = _ase_read(io.StringIO(text), kind)
+    images = _ase_read(_Frames(io.BytesIO(text.encode("utf-8")), "utf-8"), kind)
     if species and not found:
         for atoms in images:
             if "type" in atoms.arrays:

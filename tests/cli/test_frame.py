@@ -114,6 +114,12 @@ def test_interrupt_says_so_and_exits_130(group):
     assert (result.exit_code, result.stderr.split()) == (130, ["equical:", "interrupted"])
 
 
+def test_a_file_that_ends_early_is_no_interrupt(group):
+    result = CliRunner().invoke(group(EOFError("No data left in file")), ["fail"])
+    assert result.exit_code == 1
+    assert "unexpected EOFError: No data left in file" in result.stderr
+
+
 @pytest.mark.parametrize("code", [0, 2])
 def test_exit_code_of_a_command_is_kept(group, code):
     assert CliRunner().invoke(group(SystemExit(code)), ["fail"]).exit_code == code

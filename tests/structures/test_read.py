@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import os
 import re
 
 import numpy as np
@@ -41,6 +42,15 @@ def put(path, content):
         ("nameless", b"hello", "its format cannot be told from its name"),
         ("CONTCAR_1.xyz", WATER, "as vasp: .*; if it is in another format, state that with --format"),
         ("POSCAR", b"", "is empty"),
+        ("long.xyz", "99999999999999999999\n\nCu 0 0 0\n", "it ends within a frame"),
+        ("second.xyz", WATER + "9999999999\n\nCu 0 0 0\n", "it ends within a frame"),
+        ("long.xyz.gz", gzip.compress(b"99999999999\n\nCu 0 0 0\n"), "it ends within a frame"),
+        ("long.vasp", POSCAR.replace("1 1\n", "999999999999\n").replace("a title", "Cu"), "does not fit into memory"),
+        ("cut.xyz.gz", gzip.compress(WATER.encode())[:-12], "cannot unpack .*cut.xyz.gz: it is cut short, damaged"),
+        ("cut.cif.bz2", bz2.compress(WATER.encode())[:20], "cannot unpack .*: it is cut short, damaged"),
+        ("plain.xyz.xz", WATER, "cannot unpack .*plain.xyz.xz: .* or no xz file at all"),
+        ("damaged.gz", gzip.compress(WATER.encode())[:12] + b"\xff" * 40, "cannot unpack .*: it is cut short, damaged"),
+        ("noise.xyz", b"\x8d" * 5000, "Expected xyz header but got: .{0,200} …; if it is in another format"),
         ("data.lmdb", b"x", "export it to .extxyz or to ASE's .db"),
         ("data.aselmdb", b"x", "needs the package ase-db-backends; install it, or export"),
         ("data.npz", b"x", "arrays of numpy are not read"),
@@ -67,6 +77,13 @@ def test_paths_that_are_no_files(tmp_path):
         read_structure(tmp_path / "missing.cif")
     with pytest.raises(InputError, match="is a folder"):
         read_structure(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.xyz")
+    with pytest.raises(InputError, match="is no ordinary file, but a pipe or a device"):
+        read_structures(tmp_path / "pipe.xyz")
 
 
 def test_reading_by_index(tmp_path):
