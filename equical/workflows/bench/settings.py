@@ -13,6 +13,10 @@ __all__ = ["SIZES", "BenchSettings"]
 SIZES = (32, 108, 256, 500)
 
 
+MOST_ATOMS = 10_000_000
+"""More than any one machine holds."""
+
+
 @dataclass(frozen=True)
 class BenchSettings(Settings):
     """What to measure, and how long to wait for it.
@@ -37,8 +41,8 @@ class BenchSettings(Settings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(self.sizes))
         object.__setattr__(self, "executions", tuple(self.executions))
-        if not self.sizes or min(self.sizes) < 1:
-            raise InputError("give numbers of atoms of at least 1, such as 32, 108, 256")
+        if not self.sizes or min(self.sizes) < 1 or max(self.sizes) > MOST_ATOMS:
+            raise InputError(f"give numbers of atoms from 1 to {MOST_ATOMS:,}, such as 32, 108, 256")
         unknown = [name for name in self.executions if name not in EXECUTIONS]
         if unknown or not self.executions:
             raise InputError(f"executions are {', '.join(EXECUTIONS)}, and not {', '.join(unknown) or 'none'}")

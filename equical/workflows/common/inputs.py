@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equical.errors import InputError
+from equical.neighbors.build import FARTHEST
 from equical.structures.contacts import check_contacts
 from equical.structures.elements import check_elements
 from equical.structures.occupancy import check_occupancy
@@ -30,9 +31,9 @@ def check_structure(atoms: Atoms) -> None:
     Warns of a structure that is not periodic although its atoms bond to their images in the lattice it has.
 
     Raises:
-        InputError: not an ``Atoms`` object, no atoms, positions or cell that are not finite, periodic directions
-            without a volume, atoms that are no element, sites occupied in part or by several elements, or atoms
-            closer than any bond.
+        InputError: not an ``Atoms`` object, no atoms, positions or cell that are not finite, masses that are not
+            positive, periodic directions without a volume, atoms that are no element, sites occupied in part or by
+            several elements, or atoms closer than any bond.
     """
     require_atoms(atoms)
     if len(atoms) == 0:
@@ -40,8 +41,15 @@ def check_structure(atoms: Atoms) -> None:
     bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
     if bad.size:
         raise InputError(f"atom {bad[0]} ({atoms.symbols[bad[0]]}) has a position that is not a finite number")
-    if not np.isfinite(atoms.cell.array).all():
-        raise InputError("the cell has entries that are not finite numbers")
+    if not (np.abs(atoms.cell.array) < FARTHEST).all():
+        raise InputError(f"the cell has entries that are not finite numbers below {FARTHEST:g} Å")
+    masses = atoms.get_masses()
+    wrong = np.flatnonzero(~((masses > 0) & np.isfinite(masses)))
+    if wrong.size:
+        raise InputError(
+            f"atom {wrong[0]} ({atoms.symbols[wrong[0]]}) has a mass of {masses[wrong[0]]:g}: set positive masses, in "
+            "atomic mass units (atoms.set_masses)"
+        )
     periodic = atoms.cell.array[atoms.pbc]
     if len(periodic) and np.linalg.matrix_rank(periodic, tol=1e-6) < len(periodic):
         raise InputError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from equical.errors import InputError
 
-__all__ = ["Settings", "require_choice", "require_positive"]
+__all__ = ["Settings", "require_choice", "require_positive", "require_whole"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,17 @@ def require_positive(settings: Settings, *names: str) -> None:
         value = getattr(settings, name)
         if not 0 < value < np.inf:
             raise InputError(f"{name} must be a positive number, got {value}")
+
+
+def require_whole(settings: Settings, name: str, least: int, most: int) -> None:
+    """Refuse a field that is no whole number in a range: beyond ``most`` there would be no end, or no memory.
+
+    Raises:
+        InputError: names the field and the range.
+    """
+    value = getattr(settings, name)
+    if not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise InputError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
 
 
 def require_choice(settings: Settings, name: str, choices: Sequence[str]) -> None:

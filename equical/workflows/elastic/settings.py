@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from equical.errors import InputError
-from equical.workflows.common.settings import Settings, require_positive
+from equical.workflows.common.settings import Settings, require_positive, require_whole
 
 __all__ = ["ElasticSettings"]
+
+
+SMALLEST_STRAIN = 1e-6
+"""Smaller ones change stress by nothing but rounding."""
+
+MOST_STRAINS = 1000
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class ElasticSettings(Settings):
     force: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_strain <= 0.05:
+        if not SMALLEST_STRAIN <= self.max_strain <= 0.05:
             raise InputError(
                 f"largest strain {self.max_strain:g} is not in the elastic range: give a fraction such as 0.005"
             )
@@ -43,4 +49,5 @@ class ElasticSettings(Settings):
             raise InputError(
                 f"{self.num_strains} strains for each mode: give an even number of at least 4, half of each sign"
             )
+        require_whole(self, "num_strains", 4, MOST_STRAINS)
         require_positive(self, "fmax")

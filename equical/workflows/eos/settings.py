@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from equical.errors import InputError
-from equical.workflows.common.settings import Settings, require_choice, require_positive
+from equical.workflows.common.settings import Settings, require_choice, require_positive, require_whole
 from equical.workflows.eos.fit import FORMS
 
 __all__ = ["EosSettings", "Relaxation"]
@@ -16,6 +16,11 @@ Relaxation = Literal["none", "ions", "shape"]
 FEWEST_POINTS = 5
 """An equation of state has four parameters."""
 
+MOST_POINTS = 1000
+
+NARROWEST_RANGE = 1e-4
+"""Narrower, energies differ by nothing but rounding."""
+
 
 @dataclass(frozen=True)
 class EosSettings(Settings):
@@ -24,7 +29,7 @@ class EosSettings(Settings):
     Attributes:
         form: equation of state, one of ASE's.
         volume_range: half width of the scan relative to the volume of the input.
-        num_points: number of volumes, at least 5.
+        num_points: number of volumes, 5 to 1000.
         relax: ``"ions"`` relaxes the ions at each volume, ``"shape"`` also the shape of the cell at this volume, so
             that stress becomes hydrostatic; ``"none"`` neither.
         fmax: eV/Å. Where the relaxations stop.
@@ -45,10 +50,11 @@ class EosSettings(Settings):
         if self.form not in FORMS:
             raise InputError(f"no equation of state {self.form!r}; choose one of {', '.join(FORMS)}")
         require_choice(self, "relax", get_args(Relaxation))
-        if not 0 < self.volume_range <= 0.5:
+        if not NARROWEST_RANGE <= self.volume_range <= 0.5:
             raise InputError(f"volume range {self.volume_range:g}: give half its width as a fraction, such as 0.06")
         if self.num_points < FEWEST_POINTS:
             raise InputError(
                 f"{self.num_points} points cannot determine the four parameters of a fit: at least {FEWEST_POINTS}"
             )
+        require_whole(self, "num_points", FEWEST_POINTS, MOST_POINTS)
         require_positive(self, "fmax")

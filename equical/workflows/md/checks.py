@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from ase.constraints import FixAtoms
 from ase.data import chemical_symbols
 
@@ -12,6 +13,7 @@ from equical.structures.vacuum import VACUUM, widest_gap
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
 from equical.workflows.md.settings import MDSettings
+from equical.workflows.md.velocities import remove_drift
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,18 +36,30 @@ def check_run(atoms: Atoms, calculator: BaseCalculator, settings: MDSettings) ->
 
     Raises:
         InputError: A broken structure, a constraint other than ``FixAtoms``, hydrogen with a time step above 5 fs,
-            velocities to be kept that are not there, or a barostat on a slab, a molecule, frozen atoms, or without
+            velocities to be kept that are none, or a barostat on a slab, a molecule, frozen atoms, or without
             stress.
     """
     check_structure(atoms)
     for constraint in atoms.constraints:
         if not isinstance(constraint, FixAtoms):
             raise InputError(f"md keeps FixAtoms constraints only: remove {type(constraint).__name__} first")
-    if settings.keep_velocities and not atoms.get_momenta().any():
-        raise InputError("the structure carries no velocities to keep: let them be drawn instead")
+    if settings.keep_velocities:
+        _check_velocities(atoms)
     if settings.moves_cell:
         _check_barostat(atoms, calculator, settings.ensemble)
     _check_timestep(atoms, settings.timestep)
+
+
+def _check_velocities(atoms: Atoms) -> None:
+    instead = "let them be drawn instead"
+    if not np.isfinite(atoms.get_momenta()).all():
+        raise InputError(f"the structure carries velocities that are no numbers: {instead}")
+    if not atoms.get_momenta().any():
+        raise InputError(f"the structure carries no velocities to keep: {instead}")
+    at_rest = atoms.copy()
+    remove_drift(at_rest)
+    if at_rest.get_kinetic_energy() < 1e-10 * atoms.get_kinetic_energy():
+        raise InputError(f"the velocities to keep are nothing but a drift of the whole structure: {instead}")
 
 
 def _check_barostat(atoms: Atoms, calculator: BaseCalculator, ensemble: str) -> None:

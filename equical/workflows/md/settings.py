@@ -32,6 +32,9 @@ MIN_THERMOSTAT_STEPS = 10
 MIN_BAROSTAT_STEPS = 100
 """The cell of a metal at 300 K oscillates five times in one barostat time."""
 
+SHORTEST_TIMESTEP = 1e-4
+"""fs. In shorter ones nothing moves but by rounding."""
+
 
 @dataclass(frozen=True)
 class MDSettings(Settings):
@@ -100,8 +103,8 @@ class MDSettings(Settings):
             raise InputError("nve has no thermostat to ramp the temperature with: choose langevin or bussi")
 
     def _check_times(self) -> None:
-        if not (np.isfinite(self.timestep) and self.timestep > 0):
-            raise InputError(f"timestep must be a positive number of fs, not {self.timestep:g}")
+        if not SHORTEST_TIMESTEP <= self.timestep < np.inf:
+            raise InputError(f"timestep must be a number of fs, {SHORTEST_TIMESTEP:g} or more, not {self.timestep:g}")
         self._check_whole("steps", 1)
         self._check_whole("seed", 0)
         if self.interval is not None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 from equical.errors import InputError
-from equical.workflows.common.settings import Settings, require_choice, require_positive
+from equical.workflows.common.settings import Settings, require_choice, require_positive, require_whole
 
 __all__ = ["BandOptimizer", "NebSettings"]
 
 BandOptimizer = Literal["fire", "lbfgs"]
+
+
+MOST_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class NebSettings(Settings):
     def __post_init__(self) -> None:
         if self.images < 1:
             raise InputError(f"a band needs one image at least between its ends, got {self.images}")
+        require_whole(self, "images", 1, MOST_IMAGES)
         require_positive(self, "spring", "fmax")
         if self.steps < 0:
             raise InputError(f"steps must not be negative, got {self.steps}")

@@ -13,6 +13,14 @@ from equical.workflows.common.settings import Settings
 
 __all__ = ["HarmonicSettings", "PhononSettings"]
 
+SMALLEST_DISPLACEMENT = 1e-4
+"""Å. Smaller ones change forces by nothing but rounding."""
+
+LONGEST_MESH = 10_000.0
+"""Å. A denser mesh of wave vectors takes hours, and changes nothing."""
+
+MOST_REPEATS = 100
+
 
 @dataclass(frozen=True)
 class HarmonicSettings(Settings):
@@ -38,11 +46,11 @@ class HarmonicSettings(Settings):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "supercell", _supercell(self.supercell))
-        if not 0 < self.displacement <= 0.2:
+        if not SMALLEST_DISPLACEMENT <= self.displacement <= 0.2:
             raise InputError(
                 f"a displacement of {self.displacement:g} Å is not in the harmonic range: give one such as 0.01"
             )
-        if not self.mesh > 0:
+        if not 0 < self.mesh <= LONGEST_MESH:
             raise InputError(f"mesh {self.mesh:g}: give a length in Å such as 100; longer is denser")
         kelvin = np.arange(0, 1001, 10.0) if self.temperatures is None else np.asarray(self.temperatures, dtype=float)
         if kelvin.ndim != 1 or kelvin.size == 0 or not (kelvin >= 0).all():
@@ -74,8 +82,10 @@ def _supercell(supercell: Sequence[int] | float) -> tuple[int, int, int] | float
         if not 0 < supercell < 200:
             raise InputError(f"supercell {supercell:g}: give a length in Å such as 10, or three numbers of repeats")
         return float(supercell)
-    repeats = np.asarray(supercell)
-    if repeats.shape != (3,) or (repeats < 1).any() or (repeats != np.rint(repeats)).any():
-        raise InputError(f"supercell {supercell}: give three numbers of repeats, or one length in Å")
+    repeats = np.asarray(supercell, dtype=float)
+    if repeats.shape != (3,) or not ((repeats >= 1) & (repeats <= MOST_REPEATS) & (repeats % 1 == 0)).all():
+        raise InputError(
+            f"supercell {supercell}: give three numbers of repeats, each from 1 to {MOST_REPEATS}, or one length in Å"
+        )
     a, b, c = (int(n) for n in repeats)
     return a, b, c

@@ -16,6 +16,10 @@ __all__ = ["Statistics", "VibSettings"]
 Statistics = Literal["auto", "ideal-gas", "harmonic"]
 
 
+SMALLEST_DISPLACEMENT = 1e-4
+"""Å. Smaller ones change forces by nothing but rounding."""
+
+
 @dataclass(frozen=True)
 class VibSettings(Settings):
     """Which atoms to displace, and what to make of their vibrations.
@@ -55,7 +59,7 @@ class VibSettings(Settings):
     def __post_init__(self) -> None:
         if self.indices is not None:
             object.__setattr__(self, "indices", _indices(self.indices))
-        if not 0 < self.displacement <= 0.2:
+        if not SMALLEST_DISPLACEMENT <= self.displacement <= 0.2:
             raise InputError(
                 f"a displacement of {self.displacement:g} Å is not in the harmonic range: give one such as 0.01"
             )

@@ -28,8 +28,8 @@ from equical.workflows.md.simulate import frame_interval
         ({"temperature": (1, 2, 3)}, "a start and an end, not 3 values"),
         ({"temperature": 0}, "bussi needs a temperature above 0 K"),
         ({"temperature": (300, 900), "ensemble": "nve"}, "no thermostat to ramp"),
-        ({"timestep": 0}, "timestep must be a positive number of fs, not 0"),
-        ({"timestep": float("inf")}, "timestep must be a positive number of fs"),
+        ({"timestep": 0}, "timestep must be a number of fs, 0.0001 or more, not 0"),
+        ({"timestep": float("inf")}, "timestep must be a number of fs, 0.0001 or more, not inf"),
         ({"steps": 0}, "steps must be a whole number, 1 or more, not 0"),
         ({"seed": -1}, "seed must be a whole number, 0 or more, not -1"),
         ({"interval": 0}, "interval must be a whole number, 1 or more, not 0"),
@@ -145,6 +145,16 @@ def test_long_time_step_is_warned_of():
 def test_broken_structures_are_refused(structure, message):
     with pytest.raises(InputError, match=message):
         check_run(structure, EMT(), MDSettings())
+
+
+@pytest.mark.parametrize(
+    ("velocity", "message"), [(np.nan, "velocities that are no numbers"), (0.1, "nothing but a drift of the whole")]
+)
+def test_velocities_that_leave_nothing_cannot_be_kept(velocity, message):
+    atoms = bulk("Cu", cubic=True)
+    atoms.set_velocities(np.full((4, 3), velocity))
+    with pytest.raises(InputError, match=message):
+        check_run(atoms, EMT(), MDSettings(keep_velocities=True))
 
 
 def test_velocities_that_are_not_there_cannot_be_kept():
