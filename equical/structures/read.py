@@ -46,7 +46,7 @@ class _Frames(io.TextIOWrapper):
 
     _ends = 0
 
-    def readline(self, *size: Any) -> str:
+    def readline(self, *size: Any) -> str:  # type: ignore[override]  # as typeshed has to say of its own
         """The next line; what follows the last is empty, as often as one may look for another frame."""
         line = super().readline(*size)
         if not line:
