@@ -171,6 +171,7 @@ def cases() -> list[Case]:
             {f"O-Pt111/{name}.png": f"adsorb-{name}.png" for name in ("energies", "sites", "best")},
         ),
         Case("report", ["equical report O-Pt111"], {"O-Pt111/report.html": "report.webp"}, ("adsorb",)),
+        Case("placements", ["python examples/recipes/benchmarks/placements.py"]),
         Case("eval", [f"equical eval {validation} --output eval"], {"eval/parity.png": "eval-parity.png"}),
         Case("check", [f"equical data check {validation} --model metals-pbe"]),
         Case(

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from equical.training.finetune import finetune
     from equical.training.result import DataCheck, EvaluationResult, TrainResult
     from equical.training.run import train
-    from equical.workflows.adsorption import AdsorptionResult, adsorption_energy
+    from equical.workflows.adsorption import (
+        AdsorptionResult,
+        AdsorptionSeriesResult,
+        adsorption_energies,
+        adsorption_energy,
+    )
     from equical.workflows.bench import BenchResult, bench
     from equical.workflows.check import CheckResult, check
     from equical.workflows.elastic import ElasticResult, elastic
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AdsorptionResult": "equical.workflows.adsorption",
+    "AdsorptionSeriesResult": "equical.workflows.adsorption",
     "BenchResult": "equical.workflows.bench",
     "CalibrationResult": "equical.training.calibrate",
     "CheckResult": "equical.workflows.check",
@@ -56,6 +62,7 @@ _HOME = {
     "SearchResult": "equical.workflows.search",
     "TrainResult": "equical.training.result",
     "VibResult": "equical.workflows.vib",
+    "adsorption_energies": "equical.workflows.adsorption",
     "adsorption_energy": "equical.workflows.adsorption",
     "bench": "equical.workflows.bench",
     "calibrate": "equical.training.calibrate",
@@ -86,6 +93,7 @@ _HOME = {
 
 __all__ = [
     "AdsorptionResult",
+    "AdsorptionSeriesResult",
     "BenchResult",
     "CalibrationResult",
     "CheckResult",
@@ -106,6 +114,7 @@ __all__ = [
     "TrainResult",
     "VibResult",
     "__version__",
+    "adsorption_energies",
     "adsorption_energy",
     "bench",
     "calibrate",

@@ -73,6 +73,46 @@ def test_orientations_and_resume(run):
     assert run(*options, "--resume").stdout == first.stdout
 
 
+def test_random_placements(run, tmp_path):
+    options = ("O", *PLATINUM, "--keep-bulk", "--site", "fcc", "--configurations", "4", "--output", "out")
+    outcome = run(*options, "--seed", "3")
+    assert "placements  1 on sites; 4 at random" in outcome.stdout
+    stored = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (stored["settings"]["configurations"], stored["settings"]["seed"]) == (4, 3)
+    assert sum(c["random"] for c in stored["configurations"]) == 4
+    assert [c["tilt"] for c in stored["configurations"] if c["random"]] == [None] * 4
+
+
+def test_at_a_temperature(run):
+    outcome = run("N", *PLATINUM, "--keep-bulk", "--site", "fcc", "--azimuth", "0", "--thermo", "300", "2")
+    assert outcome.exit_code == 0
+    assert "fcc-Pt3 at 300 K, each gas at 2 bar:" in outcome.stdout
+    assert "Gibbs energy G" in outcome.stdout
+
+
+def test_several_adsorbates(run, tmp_path):
+    outcome = run("O", "N", *PLATINUM, "--keep-bulk", "--site", "fcc", "--azimuth", "0")
+    assert outcome.exit_code == 0, outcome.output
+    rows = [line.split() for line in outcome.stdout.splitlines() if "fcc-Pt3" in line]
+    assert [(row[0], row[2], *row[4:]) for row in rows] == [
+        ("O", "fcc-Pt3", "H2O", "−", "H2"),
+        ("N", "fcc-Pt3", "½", "N2"),
+    ]
+    folder = tmp_path / "adsorb-O-N-Pt111"
+    stored = json.loads((folder / "O" / "result.json").read_text())
+    assert f"{stored['configurations'][0]['adsorption_energy']:.3f}" == rows[0][3]
+    assert outcome.stdout.endswith("results in adsorb-O-N-Pt111\n")
+
+
+def test_a_series_of_coverages(run, tmp_path):
+    crystal = ("--bulk", "Pt", "--keep-bulk", "--layers", "2", "--site", "fcc", "--reference", "1/2 O2")
+    outcome = run("O", *crystal, "--coverage", "0.5", "--coverage", "1", "--output", "out")
+    rows = [line.split() for line in outcome.stdout.splitlines() if line.startswith("O-")]
+    assert [row[:3] for row in rows] == [["O-0.5", "0.500", "fcc-Pt3"], ["O-1", "1.000", "fcc-Pt3"]]
+    assert all(row[-2:] == ["½", "O2"] for row in rows)
+    assert json.loads((tmp_path / "out" / "O-1" / "result.json").read_text())["slab"]["formula"] == "Pt2"
+
+
 def test_alloys_by_formula(run, tmp_path):
     outcome = run(
         "O", "--bulk", "CuAu", "--miller", "0", "0", "1", "--size", "2x2", "--site", "hollow", "--output", "out"
@@ -124,6 +164,11 @@ def test_half_a_layer_on_top_of_a_given_slab_is_said(run):
         (("O", *PLATINUM, "--miller", "1", "1", "0", "0"), "the first three must add up to 0, not 1 1 0"),
         (("O", *PLATINUM, "--site", "hex"), "no site 'hex' on this surface; it has top-Pt"),
         (("O", *PLATINUM, "--reference", "O2"), "the reference O2 makes O2, but the adsorbate is O"),
+        (("O", "H", "O", *PLATINUM), "O is among the adsorbates 2 times"),
+        (("O", *PLATINUM, "--coverage", "1"), "a coverage decides on the size of the surface cell: leave out --size"),
+        (("O", "--bulk", "Pt", "--coverage", "0.7"), "a coverage of 0.7 is not one adsorbate on a whole number"),
+        (("O", "H", *PLATINUM, "--reference", "1/2 O2"), "--reference is for one adsorbate"),
+        (("O", *PLATINUM, "--thermo", "300", "0"), "thermo takes a temperature in K and a pressure in bar"),
         (("O", *PLATINUM, "--freeze", "3"), "cannot freeze 3 layers of a slab that has 3"),
         (
             ("molecule.xyz", *PLATINUM),

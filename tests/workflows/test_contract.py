@@ -83,6 +83,12 @@ def _screen(atoms, **options):
     return equical.screen(table, **{"calculator": EMT(), "sites": ["top"], "steps": 40, "workers": 0} | options)
 
 
+def _adsorptions(atoms, adsorbates=("N", "O"), **options):
+    return equical.adsorption_energies(
+        atoms, list(adsorbates), **{"calculator": EMT(), "sites": ["top"], "azimuths": [0], "steps": 2} | options
+    )
+
+
 def _bench(atoms, **options):
     return equical.bench(structure=atoms, **{"sizes": [1], "steps": 1, "device": "cpu"} | options)
 
@@ -110,6 +116,7 @@ WORKFLOWS = {
     "md": _workflow(equical.md, copper, steps=20, timestep=2.0, interval=1, refused={"equilibrate": 20}),
     "adsorption_energy": Workflow(equical.adsorption_energy, slab, _adsorption, {"adsorbate": "no such thing"}),
     "screen": Workflow(equical.screen, slab, _screen, {"adsorbates": "no such thing"}),
+    "adsorption_energies": Workflow(equical.adsorption_energies, slab, _adsorptions, {"adsorbates": ["no such thing"]}),
     "bench": Workflow(equical.bench, copper, _bench, {"executions": ["cuda-graph"]}),
     "check": Workflow(equical.check, copper, _check, {"checks": ["no such check"]}),
 }

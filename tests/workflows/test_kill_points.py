@@ -5,13 +5,14 @@ import json
 
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase.build import bulk, fcc100
 from ase.calculators.emt import EMT
 
+import equical.workflows.adsorption.files as adsorption_files
 import equical.workflows.eos.files as eos_files
 import equical.workflows.relax.files as relax_files
 import equical.workflows.search.files as search_files
-from equical import eos, relax, relax_many, search
+from equical import adsorption_energy, eos, relax, relax_many, search
 from equical.files import is_leftover
 from tests.killing import killed_at_every_file_event
 
@@ -22,7 +23,14 @@ def copper():
     return atoms
 
 
+def adsorption(folder, **options):
+    slab = fcc100("Cu", (1, 1, 3), vacuum=6.0)
+    few = {"sites": ["top"], "reference": "1/2 O2", "steps": 1, "configurations": 1}
+    return adsorption_energy(slab, "O", EMT(), output=folder, **few, **options)
+
+
 RUNS = {
+    "adsorption_energy": adsorption,
     "relax": lambda folder, **options: relax(copper(), EMT(), steps=3, output=folder, **options),
     "relax_many": lambda folder, **options: relax_many([bulk("Cu"), bulk("Fe")], EMT(), output=folder, **options),
     "search": lambda folder, **options: search("Cu", EMT(), structures=1, operations=48, output=folder, **options),
@@ -33,6 +41,7 @@ RUNS = {
 @pytest.fixture
 def without_pictures(monkeypatch):
     for module, name in [
+        *((adsorption_files, f"plot_{what}") for what in ("sites", "energies", "structure")),
         (relax_files, "plot_relaxation"),
         (eos_files, "plot_eos"),
         (search_files, "plot_energies"),

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from equical.workflows.adsorption.adsorbates import Adsorbate
 from equical.workflows.adsorption.sites import SiteClass, nearest_site
 
-__all__ = ["MOVED", "AdsorbateFate", "displacement", "look_at"]
+__all__ = ["MOVED", "AdsorbateFate", "displacement", "in_pieces", "look_at", "shortest_bond"]
 
 BOND = 1.3
 """Atoms of the adsorbate are bonded up to this many sums of covalent radii."""
@@ -48,13 +48,13 @@ class AdsorbateFate:
 
 
 def look_at(
-    relaxed: Atoms, site: SiteClass, slab: Atoms, adsorbate: Adsorbate, sites: Sequence[SiteClass]
+    relaxed: Atoms, site: SiteClass | None, slab: Atoms, adsorbate: Adsorbate, sites: Sequence[SiteClass]
 ) -> AdsorbateFate:
     """Find out whether an adsorbate is still itself and where it was put.
 
     Args:
         relaxed: slab, then adsorbate, after relaxation.
-        site: where the adsorbate was put.
+        site: where the adsorbate was put; None for any place, from which none migrates.
         slab: the relaxed bare slab.
         adsorbate: its bonds are those to be kept.
         sites: all sites of the surface.
@@ -62,12 +62,12 @@ def look_at(
     molecule = relaxed[-len(adsorbate.atoms) :]
     binding = molecule.positions[list(adsorbate.binding)].mean(axis=0)
     final, place = nearest_site(binding, sites, slab.cell[:], expected=site)
-    bond, bond_in_radii = _shortest_bond(relaxed[: len(slab)], molecule)
+    bond, bond_in_radii = shortest_bond(relaxed[: len(slab)], molecule)
     anomalies = ["desorbed"] if bond_in_radii > TOUCH else []
     anomalies += _broken(molecule, adsorbate)
     if molecule.positions[:, 2].min() < slab.positions[list(place.atoms), 2].min() - BURIED:
         anomalies.append("buried")
-    if "desorbed" not in anomalies and final.name != site.name:
+    if site is not None and "desorbed" not in anomalies and final.name != site.name:
         anomalies.append("migrated")
     if displacement(relaxed[: len(slab)], slab) > MOVED:
         anomalies.append("reconstructed")
@@ -75,7 +75,7 @@ def look_at(
     return AdsorbateFate(final.name, height, bond, tuple(anomalies))
 
 
-def _shortest_bond(slab: Atoms, molecule: Atoms) -> tuple[float, float]:
+def shortest_bond(slab: Atoms, molecule: Atoms) -> tuple[float, float]:
     """Distance between slab and adsorbate: the shortest in Å, and in sums of covalent radii."""
     distance = get_distances(molecule.positions, slab.positions, cell=slab.cell, pbc=slab.pbc)[1]
     sums = covalent_radii[molecule.numbers][:, None] + covalent_radii[slab.numbers]
@@ -92,17 +92,20 @@ def displacement(relaxed: Atoms, slab: Atoms) -> float:
 
 def _broken(molecule: Atoms, adsorbate: Adsorbate) -> list[str]:
     """Compare bonds with those of the adsorbate as it came."""
-    before = _bonds(adsorbate.atoms)
-    after = _bonds(molecule)
-    if connected_components(after)[0] > connected_components(before)[0]:
+    if in_pieces(molecule, adsorbate):
         return ["dissociated"]
-    return [] if (before == after).all() else ["rearranged"]
+    return [] if (_bonds(adsorbate.atoms) == _bonds(molecule)).all() else ["rearranged"]
 
 
-def _bonds(molecule: Atoms) -> np.ndarray:
+def in_pieces(molecule: Atoms, adsorbate: Adsorbate, reach: float = BOND) -> bool:
+    """Whether a molecule has come into more pieces than the adsorbate as it came; ``reach`` as for ``BOND``."""
+    return bool(connected_components(_bonds(molecule, reach))[0] > connected_components(_bonds(adsorbate.atoms))[0])
+
+
+def _bonds(molecule: Atoms, reach: float = BOND) -> np.ndarray:
     """``[K, K]`` bool: which atoms are bonded."""
     distance = molecule.get_all_distances(mic=bool(molecule.pbc.any()))
     radii = covalent_radii[molecule.numbers]
-    bonds = distance < BOND * (radii[:, None] + radii)
+    bonds = distance < reach * (radii[:, None] + radii)
     np.fill_diagonal(bonds, False)
     return bonds

@@ -13,6 +13,7 @@ from equical.files import atomic_path
 from equical.workflows.adsorption.place import Placement
 from equical.workflows.adsorption.plots import plot_energies, plot_sites, plot_structure
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration
+from equical.workflows.adsorption.thermo import THERMO_FILES
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
 
@@ -20,7 +21,7 @@ __all__ = ["ADSORPTION_FILES", "write_adsorption"]
 
 ADSORPTION_FILES = (
     "steps/*.npz", "slab.extxyz", "starts.extxyz", "configurations.extxyz", "references.extxyz", "adsorption.csv",
-    "sites.png", "energies.png", "best.extxyz", "best.png",
+    "sites.png", "energies.png", "best.extxyz", "best.png", *THERMO_FILES,
 )  # fmt: skip
 """What a run leaves in its folder."""
 
@@ -36,6 +37,7 @@ COLUMNS = {
     "max_force": "max_force_eV_per_A",
     "steps": "steps",
     "anomalies": "anomalies",
+    "same_as": "same_as",
 }
 """Attributes of a configuration, and what their columns are called."""
 

@@ -12,14 +12,11 @@ from equical.workflows.adsorption.anomalies import MOVED, displacement
 from equical.workflows.adsorption.build import SlabFromBulk
 from equical.workflows.adsorption.bulks import Bulk
 from equical.workflows.adsorption.place import closest_image
-from equical.workflows.adsorption.result import AdsorptionResult
+from equical.workflows.adsorption.result import SAME_ENERGY, AdsorptionResult
 from equical.workflows.adsorption.slabs import count_layers, fixed_atoms, uneven_top, vacuum_of
 from equical.workflows.adsorption.terminations import terminations
 
 __all__ = ["notes_after", "notes_before", "notes_on_cut", "notes_on_given"]
-
-SAME_ENERGY = 0.01
-"""eV. Relaxations that end this close together have found the same minimum."""
 
 CLOSE_IMAGES = 5.0
 """Å. Adsorbates closer than this to their periodic images interact noticeably."""

@@ -14,7 +14,7 @@ from equical.workflows.adsorption.adsorbates import Adsorbate
 from equical.workflows.adsorption.sites import Site, SiteClass
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
 
-__all__ = ["AZIMUTHS", "Placement", "closest_image", "place_all"]
+__all__ = ["AZIMUTHS", "LOOSE", "Placement", "closest_image", "lowered", "place_all"]
 
 AZIMUTHS = (0.0, 90.0)
 """Degrees. One direction along a mirror plane of most sites, and one across it that forces can turn either way."""
@@ -31,11 +31,12 @@ class Placement:
     """An adsorbate placed on a slab, before relaxation.
 
     Attributes:
-        name: unique, such as ``"fcc-Pt3"`` or ``"top-Pt_tilt45_az90"``.
-        site: class of equivalent sites.
-        tilt: degrees, about an axis in the surface plane, before the azimuth.
-        azimuth: degrees, about the surface normal, from the direction of the site.
+        name: unique, such as ``"fcc-Pt3"``, ``"top-Pt_tilt45_az90"`` or ``"random-7"``.
+        site: class of equivalent sites; of a random place the nearest one.
+        tilt: degrees, about an axis in the surface plane, before the azimuth; NaN where it was turned at random.
+        azimuth: degrees, about the surface normal, from the direction of the site; NaN where it was turned at random.
         atoms: slab, then adsorbate.
+        random: whether it was put anywhere on the surface, and not on a site.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Placement:
     tilt: float
     azimuth: float
     atoms: Atoms
+    random: bool = False
 
 
 def place_all(
@@ -95,13 +97,24 @@ def _oriented(adsorbate: Adsorbate, site: Site, tilt: float, azimuth: float) -> 
 def _combined(slab: Atoms, adsorbate: Adsorbate, site: Site, molecule: np.ndarray) -> Atoms:
     """Slab and adsorbate, lowered onto the site until two atoms touch, or else into its plane."""
     aside = np.array([[np.cos(0.35), -np.sin(0.35)], [np.sin(0.35), np.cos(0.35)]]) @ site.direction
-    positions = molecule + NUDGE * np.append(aside, 0.0)
+    return lowered(slab, adsorbate, molecule + NUDGE * np.append(aside, 0.0), site.normal)
+
+
+def lowered(slab: Atoms, adsorbate: Adsorbate, positions: np.ndarray, normal: np.ndarray) -> Atoms:
+    """Slab and adsorbate, the latter moved along a normal until it touches the slab.
+
+    Args:
+        slab: surface normal along +z.
+        adsorbate: its binding atoms may come closer than the others.
+        positions: ``[K, 3]`` Å of its atoms, in or below the plane of the surface.
+        normal: ``[3]`` unit vector away from the surface.
+    """
     numbers = adsorbate.atoms.numbers
     looseness = np.full(len(numbers), LOOSE)
     looseness[list(adsorbate.binding)] = 1.0
-    positions += site.normal * _lift(slab, positions, site.normal, covalent_radii[numbers], looseness)
+    lift = _lift(slab, positions, normal, covalent_radii[numbers], looseness)
     combined = slab.copy()
-    combined.extend(Atoms(numbers, positions))
+    combined.extend(Atoms(numbers, positions + lift * normal))
     return combined
 
 

@@ -36,8 +36,9 @@ def plot_energies(result: AdsorptionResult, path: Path) -> None:
         for offset, configuration in zip(_spread(len(here)), here, strict=True):
             energy = configuration.adsorption_energy
             face = "white" if configuration.anomalies else KIND_COLORS[site.kind]
-            axes.plot(place + offset, energy, "o", ms=8, mfc=face, mec=KIND_COLORS[site.kind], zorder=3)
-            if configuration.anomalies:
+            size = 4 if configuration.random else 8
+            axes.plot(place + offset, energy, "o", ms=size, mfc=face, mec=KIND_COLORS[site.kind], zorder=3)
+            if configuration.anomalies and not configuration.random:
                 _annotate(axes, place + offset, energy, "\n".join(configuration.anomalies))
     best = result.best
     if best is not None:
@@ -47,7 +48,8 @@ def plot_energies(result: AdsorptionResult, path: Path) -> None:
     axes.set_xlim(-0.6, len(sites) - 0.4)
     axes.margins(y=0.15)
     axes.set_ylabel("adsorption energy (eV)")
-    axes.set_xlabel("site at the start (open symbols: not ranked)")
+    small = "; small: random places" if any(c.random for c in result.configurations) else ""
+    axes.set_xlabel(f"site at the start (open symbols: not ranked{small})")
     axes.grid(axis="y", color="0.9")
     _save(figure, path)
 
@@ -138,7 +140,7 @@ def plot_structure(result: AdsorptionResult, path: Path) -> None:
         axes.set_title(title, fontsize=10)
         axes.set_axis_off()
     energy = _eV(best.adsorption_energy)
-    figure.suptitle(f"{result.adsorbate} on {best.site}: {energy}, nearest atom at {best.shortest_bond:.2f} Å")
+    figure.suptitle(f"{result.adsorbate} on {best.final_site}: {energy}, nearest atom at {best.shortest_bond:.2f} Å")
     _save(figure, path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,15 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from equical.workflows.common.evaluations import Evaluations
-from equical.workflows.relax import relax
+from equical.workflows.common.evaluations import AT_ONCE, Arrays, Evaluations
+from equical.workflows.relax import RelaxSettings, relax
+from equical.workflows.relax.descent import is_converged
+from equical.workflows.relax.together import relax_together
 
 __all__ = ["CalculationError", "Relaxed", "Relaxer"]
+
+Hopeless = Callable[[Atoms], str | None]
+"""Of a structure after a step: why it is not worth going on; None where it is."""
 
 
 class CalculationError(Exception):
@@ -30,6 +36,7 @@ class Relaxed:
         max_force: eV/Å, largest force left.
         steps: optimizer steps taken.
         converged: whether forces fell below the threshold.
+        stopped: why the relaxation was given up; None where it was not.
     """
 
     atoms: Atoms
@@ -37,6 +44,7 @@ class Relaxed:
     max_force: float
     steps: int
     converged: bool
+    stopped: str | None = None
 
 
 class Relaxer:
@@ -58,15 +66,57 @@ class Relaxer:
             CalculationError: the calculator raised an exception, or returned no finite numbers.
             InputError: an interrupted run has stored something else under this name.
         """
-        stored = self._store.get(name, atoms, lambda start: self._relax(start, options))
-        relaxed = atoms.copy()
-        relaxed.set_constraint()
-        relaxed.set_cell(stored["cell"])
-        relaxed.positions = stored["positions"]
-        relaxed.set_constraint(atoms.constraints)
-        energy = float(stored["energy"])
-        relaxed.calc = SinglePointCalculator(relaxed, energy=energy, forces=stored["forces"])
-        return Relaxed(relaxed, energy, float(stored["max_force"]), int(stored["steps"]), bool(stored["converged"]))
+        return _relaxed(atoms, self._store.get(name, atoms, lambda start: self._relax(start, options)))
+
+    def each(
+        self, named: Mapping[str, Atoms], hopeless: Callable[[], Hopeless] = lambda: lambda atoms: None
+    ) -> Iterator[tuple[str, Relaxed | CalculationError]]:
+        """Relax many structures in their cells, two dozen at once where the calculator evaluates batches.
+
+        Args:
+            named: starts, by names that are unique in the run; constraints are kept.
+            hopeless: makes what is asked after each step of some structures why not to go on with one.
+
+        Returns:
+            Names with what came of them, as they are done.
+
+        Raises:
+            InputError: an interrupted run has stored something else under one of these names.
+        """
+        failed: dict[str, CalculationError] = {}
+        settings = RelaxSettings(fmax=self._fmax, steps=self._steps)
+
+        def calculate(missing: dict[str, Atoms]) -> Iterator[tuple[str, dict[str, Any]]]:
+            names = list(missing)
+            at_once = AT_ONCE if hasattr(self._calculator, "batch") else 1
+            for first in range(0, len(names), at_once):
+                some = names[first : first + at_once]
+                starts = [missing[name] for name in some]
+                for name, found in zip(
+                    some, relax_together(starts, self._calculator, settings, hopeless()), strict=True
+                ):
+                    if found.last is None:
+                        failed[name] = CalculationError(found.failure)
+                        continue
+                    converged = is_converged(found.last, settings)  # whoever has come to its end needs no hope
+                    result = {
+                        "positions": found.atoms.positions,
+                        "cell": found.atoms.cell[:],
+                        "energy": found.last.energy,
+                        "forces": found.atoms.get_forces(apply_constraint=False),
+                        "max_force": found.last.max_force,
+                        "steps": found.steps,
+                        "converged": np.bool_(converged),
+                    }
+                    yield name, result if converged or not found.failure else result | {"stopped": found.failure}
+
+        for name, stored in self._store.get_each(named, calculate):
+            yield name, _relaxed(named[name], stored)
+        yield from failed.items()
+
+    def write(self) -> None:
+        """Keep what was relaxed before the run had begun."""
+        self._store.write()
 
     def _relax(self, start: Atoms, options: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -83,3 +133,21 @@ class Relaxer:
             "steps": result.steps,
             "converged": np.bool_(result.converged),
         }
+
+
+def _relaxed(start: Atoms, stored: Arrays) -> Relaxed:
+    relaxed = start.copy()
+    relaxed.set_constraint()
+    relaxed.set_cell(stored["cell"])
+    relaxed.positions = stored["positions"]
+    relaxed.set_constraint(start.constraints)
+    energy = float(stored["energy"])
+    relaxed.calc = SinglePointCalculator(relaxed, energy=energy, forces=stored["forces"])
+    return Relaxed(
+        atoms=relaxed,
+        energy=energy,
+        max_force=float(stored["max_force"]),
+        steps=int(stored["steps"]),
+        converged=bool(stored["converged"]),
+        stopped=str(stored["stopped"]) if "stopped" in stored else None,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from math import nan
 from typing import Any, ClassVar
@@ -13,9 +13,13 @@ from ase import Atoms
 from equical.workflows.adsorption.references import format_reference
 from equical.workflows.adsorption.settings import AdsorptionSettings
 from equical.workflows.adsorption.sites import SiteClass
+from equical.workflows.adsorption.thermo import AdsorptionThermo
 from equical.workflows.common.result import Result
 
-__all__ = ["AdsorptionResult", "Configuration", "Reference", "all_converged"]
+__all__ = ["SAME_ENERGY", "AdsorptionResult", "Configuration", "Reference", "all_converged"]
+
+SAME_ENERGY = 0.01
+"""eV. Relaxations that end this close together may have found the same minimum."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,11 @@ class Configuration:
     """One adsorbate on one site in one orientation, relaxed.
 
     Attributes:
-        name: unique in the run, such as ``"bridge-Pt2_az90"``.
-        site: name of the class of sites it was put on.
-        tilt: degrees, about an axis in the surface plane.
-        azimuth: degrees, about the surface normal.
+        name: unique in the run, such as ``"bridge-Pt2_az90"`` or ``"random-7"``.
+        site: name of the class of sites it was put on, or near to.
+        tilt: degrees, about an axis in the surface plane; NaN where it was turned at random.
+        azimuth: degrees, about the surface normal; NaN where it was turned at random.
+        random: whether it was put anywhere on the surface, and not on a site.
         atoms: relaxed slab and adsorbate with energy and forces; as placed where the calculation failed.
         energy: eV, of slab and adsorbate; NaN where the calculation failed.
         adsorption_energy: eV, negative where adsorption is exothermic; NaN where the calculation failed.
@@ -55,8 +60,11 @@ class Configuration:
         final_site: name of the class of sites above which it ended up.
         height: Å, of the binding atoms above that site of the bare slab, along its normal.
         shortest_bond: Å, between adsorbate and slab.
-        anomalies: why it is not what it was meant to be (see :class:`AdsorbateFate`); ``"not converged"`` and
-            ``"failed"`` included. Only configurations without any are ranked.
+        anomalies: why it is not what it was meant to be (see :class:`AdsorbateFate`); ``"not converged"``,
+            ``"given up"`` and ``"failed"`` included. Only configurations without any are ranked.
+        given_up: why a random one was not relaxed to its end: ``"desorbed"``, ``"dissociated"``, or ``"far above the
+            best"`` of the sites.
+        same_as: name of the ranked configuration that a random one has become; such a one is not ranked.
         rank: 1 for the most stable; None where it is not ranked.
         error: what the calculator complained of, where the calculation failed.
     """
@@ -77,6 +85,9 @@ class Configuration:
     anomalies: tuple[str, ...] = ()
     rank: int | None = None
     error: str | None = None
+    random: bool = False
+    given_up: str | None = None
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +106,9 @@ class AdsorptionResult(Result):
         sites: classes of equivalent sites on the surface, those not tried included.
         configurations: ranked ones first, the most stable at the top; then the others by energy.
         settings: how it was done.
-        converged: whether slab, references and all configurations converged, and at least one is without anomalies.
+        thermo: enthalpy, entropy and Gibbs energy of adsorption of the best configuration, where they were asked for.
+        converged: whether slab, references and all configurations that were not given up converged, and at least one
+            is without anomalies.
         warnings, wall_time, output: see :class:`.Result`.
     """
 
@@ -110,6 +123,7 @@ class AdsorptionResult(Result):
     sites: tuple[SiteClass, ...] = field(repr=False)
     configurations: tuple[Configuration, ...]
     settings: AdsorptionSettings
+    thermo: AdsorptionThermo | None = None
 
     UNITS: ClassVar[Mapping[str, str]] = {
         "adsorption_energy": "eV per adsorbate, negative where adsorption is exothermic",
@@ -123,6 +137,17 @@ class AdsorptionResult(Result):
         "tilt": "degrees",
         "azimuth": "degrees",
         "azimuths": "degrees",
+        "thermo": "K and bar",
+        "temperature": "K",
+        "pressure": "bar",
+        "zero_point_energy": "eV, change by adsorption",
+        "internal_energy": "eV, potential and zero-point energy included",
+        "enthalpy": "eV, of adsorption; of adsorbate and gases with potential and zero-point energy",
+        "entropy": "eV/K, change by adsorption; of adsorbate and gases their own",
+        "entropy_parts": "eV/K",
+        "gibbs_energy": "eV, of adsorption; of adsorbate and gases with potential and zero-point energy",
+        "low_frequency_cutoff": "cm⁻¹",
+        "spin": "ħ",
     }
 
     @property
@@ -130,6 +155,11 @@ class AdsorptionResult(Result):
         """The most stable configuration without anomalies; None where there is none."""
         first = self.configurations[0]
         return first if first.rank else None
+
+    @property
+    def coverage(self) -> float:
+        """Adsorbates per surface atom."""
+        return 1 / self.surface_atoms
 
     @property
     def stoichiometry(self) -> str:
@@ -159,6 +189,7 @@ class AdsorptionResult(Result):
             "slab": _slab_json(self),
             "best": self.best.name if self.best else None,
             "configurations": [_configuration_json(configuration) for configuration in self.configurations],
+            "thermochemistry": self.thermo and asdict(self.thermo),
             "sites": {site.name: len(site.sites) for site in self.sites},
             "settings": self.settings.to_json(),
         }
@@ -167,9 +198,9 @@ class AdsorptionResult(Result):
 def all_converged(
     slab_converged: bool, references: Sequence[Reference], configurations: Sequence[Configuration]
 ) -> bool:
-    """Whether slab, references and all configurations converged, and at least one is without anomalies."""
-    parts = [slab_converged, *(one.converged for one in references), *(one.converged for one in configurations)]
-    return all(parts) and any(one.rank for one in configurations)
+    """Whether slab, references and all configurations came to their end, and at least one is without anomalies."""
+    ended = [one.converged or one.given_up is not None for one in configurations]
+    return slab_converged and all([*(one.converged for one in references), *ended, any(c.rank for c in configurations)])
 
 
 def _slab_json(result: AdsorptionResult) -> dict[str, Any]:

@@ -13,9 +13,18 @@ from ase.data import chemical_symbols
 from equical.errors import InputError
 from equical.workflows.adsorption.slabs import nearest_distance
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
-from equical.workflows.adsorption.triangulation import Corner, tile_plane
+from equical.workflows.adsorption.triangulation import Corner, PlaneTiling, tile_plane
 
-__all__ = ["SITE_KINDS", "Site", "SiteClass", "choose_sites", "exposed_atoms", "find_sites", "nearest_site"]
+__all__ = [
+    "SITE_KINDS",
+    "Site",
+    "SiteClass",
+    "choose_sites",
+    "exposed_atoms",
+    "find_sites",
+    "nearest_site",
+    "surface_triangles",
+]
 
 SITE_KINDS = ("top", "bridge", "hollow")
 
@@ -192,13 +201,30 @@ def nearest_site(
     return places[int(np.argmin(distances))]
 
 
-def _all_sites(slab: Atoms) -> list[Site]:
+def surface_triangles(slab: Atoms) -> np.ndarray:
+    """``[T, 3, 3]`` Å: corners of triangles between exposed atoms that cover the surface of one cell."""
+    tiling, positions, _ = _tiled(slab)
+    triangles = []
+    for polygon in tiling.polygons:
+        corners = np.array([_place(corner, positions, slab.cell[:2, :2]) for corner in polygon])
+        flat = (corners - corners.mean(axis=0))[:, :2]
+        corners = corners[np.argsort(np.arctan2(flat[:, 1], flat[:, 0]))]
+        triangles += [corners[[0, i, i + 1]] for i in range(1, len(corners) - 1)]
+    return np.array(triangles)
+
+
+def _tiled(slab: Atoms) -> tuple[PlaneTiling, np.ndarray, np.ndarray]:
+    """The surface in triangles and larger polygons; positions ``[K, 3]`` Å of its atoms, and their indices ``[K]``."""
     surface = exposed_atoms(slab)
-    length = nearest_distance(slab)
     cell = slab.cell[:2, :2]
     positions = slab.positions[surface]
     positions[:, :2] -= np.floor(positions[:, :2] @ np.linalg.inv(cell) + 1e-6) @ cell
-    tiling = tile_plane(positions[:, :2], cell, length)
+    return tile_plane(positions[:, :2], cell, nearest_distance(slab)), positions, surface
+
+
+def _all_sites(slab: Atoms) -> list[Site]:
+    tiling, positions, surface = _tiled(slab)
+    length, cell = nearest_distance(slab), slab.cell[:2, :2]
     shapes: list[tuple[Corner, ...]] = [((i, 0, 0),) for i in range(len(surface))]
     shapes += [*tiling.edges, *tiling.polygons]
     neighbours = _neighbour_directions(tiling.edges, positions, cell)

@@ -16,7 +16,7 @@ from equical.files import atomic_path
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.provenance import comparable, parameters_of, provenance
 
-__all__ = ["Arrays", "Evaluations"]
+__all__ = ["AT_ONCE", "Arrays", "Evaluations"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -91,6 +91,31 @@ class Evaluations:
             found = known.pop(name)
             assert found is not None
             yield found
+
+    def get_each(
+        self,
+        named: Mapping[str, Atoms],
+        calculate: Callable[[dict[str, Atoms]], Iterable[tuple[str, Mapping[str, Any]]]],
+    ) -> Iterator[tuple[str, Arrays]]:
+        """Results with their names as they come: first those on disk, then the others, each kept as soon as it is done.
+
+        Args:
+            named: structures by the stems of their files.
+            calculate: function of the structures that are missing, which gives names with arrays or numbers, in any
+                order; one that it leaves out has no result.
+
+        Raises:
+            InputError: as :meth:`get`.
+        """
+        missing = {}
+        for name, atoms in named.items():
+            stored = self._stored(name, atoms)
+            if stored is None:
+                missing[name] = atoms
+            else:
+                yield name, stored
+        for name, result in calculate(missing) if missing else ():
+            yield name, self._keep(name, named[name], result)
 
     def _stored(self, name: str, atoms: Atoms) -> Arrays | None:
         """What an earlier run has left; None where it is to be calculated."""

@@ -13,8 +13,8 @@ from equical.workflows.adsorption.anomalies import look_at
 from equical.workflows.adsorption.notes import notes_before
 from equical.workflows.adsorption.place import place_all
 from equical.workflows.adsorption.relaxer import Relaxed
-from equical.workflows.adsorption.run import BULK_FMAX
 from equical.workflows.adsorption.sites import SiteClass, choose_sites, find_sites
+from equical.workflows.adsorption.surface import BULK_FMAX
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
 from equical.workflows.screen.plan import Pair, Plan, Surface
 from equical.workflows.screen.settings import ScreenSettings

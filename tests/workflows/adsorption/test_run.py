@@ -19,7 +19,7 @@ from ase.io import read, write
 from ase.optimize import BFGS
 
 from equical.errors import InputError
-from equical.workflows.adsorption import SlabFromBulk, adsorption_energy, files
+from equical.workflows.adsorption import SlabFromBulk, adsorption_energy, configurations, files
 from equical.workflows.adsorption.report import format_summary, format_table
 from equical.workflows.common.notes import WorkflowWarning
 
@@ -354,3 +354,78 @@ def test_a_finished_run_is_read_back_without_a_calculation(slab, tmp_path, witho
 def test_adsorbate_without_binding_atom_is_refused(slab):
     with pytest.raises(InputError, match="which atom of CHO binds"):
         adsorption_energy(slab, Atoms("CHO", np.eye(3)), EMT())
+
+
+class Batching(CountingEMT):
+    """EMT that is asked for several structures at once."""
+
+    largest = 0
+
+    def batch(self, structures, properties):
+        self.largest = max(self.largest, len(structures))
+        return [Evaluated({name: self.get_property(name, atoms) for name in properties}) for atoms in structures]
+
+
+class Evaluated:
+    error = None
+
+    def __init__(self, results):
+        self.results = results
+
+
+def test_random_placements_are_relaxed_beside_the_sites(slab):
+    result = adsorption_energy(slab, "O", EMT(), sites=["top"], configurations=12)
+    random = [c for c in result.configurations if c.random]
+    assert 3 < len(random) < 12
+    assert result.best.random  # a hollow, which was not among the sites
+    assert result.best.final_site in ("fcc-Pt3", "hcp-Pt3")
+    everywhere = adsorption_energy(slab, "O", EMT())
+    assert result.best.adsorption_energy == pytest.approx(everywhere.best.adsorption_energy, abs=0.02)
+    numbered = [c for c in result.configurations if c.rank]
+    assert all("migrated" not in c.anomalies for c in random)
+    assert {c.same_as for c in random} - {None} <= {c.name for c in numbered}
+    assert f"{len(random)} at random" in format_summary(result)
+
+
+def test_together_and_one_after_the_other_are_the_same(slab):
+    alone = adsorption_energy(slab, "O", EMT(), configurations=4)
+    calculator = Batching()
+    together = adsorption_energy(slab, "O", calculator, configurations=4)
+    assert calculator.largest > 2
+    for one, other in zip(alone.configurations, together.configurations, strict=True):
+        assert (one.name, one.steps, one.anomalies) == (other.name, other.steps, other.anomalies)
+        assert one.energy == pytest.approx(other.energy, abs=1e-9)
+
+
+def test_more_random_placements_later(slab, tmp_path, without_plots):
+    run = {"sites": ["top"], "output": tmp_path}
+    few = adsorption_energy(slab, "O", CountingEMT(), configurations=2, **run)
+    calculator = CountingEMT()
+    more = adsorption_energy(slab, "O", calculator, configurations=4, resume=True, **run)
+    by_name = {c.name: c for c in more.configurations}
+    assert all(by_name[c.name].energy == c.energy for c in few.configurations)
+    new = [c for c in more.configurations if c.name not in {c.name for c in few.configurations}]
+    assert calculator.calls == sum(c.steps + 1 for c in new) > 0
+
+
+def test_the_given_up_are_told_apart(slab):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WorkflowWarning)
+        result = adsorption_energy(slab, "CO", EMT(), sites=["fcc"], configurations=8, steps=30)
+    given_up = [c for c in result.configurations if c.given_up]
+    assert all("given up" in c.anomalies and c.rank is None and not c.converged for c in given_up)
+    assert given_up
+    assert f"given up: {given_up[0].given_up}" in format_table(result)
+    assert result.converged == all(c.converged or c.given_up for c in result.configurations)
+
+
+def test_what_has_come_to_rest_is_not_given_up(slab, monkeypatch):
+    monkeypatch.setattr(configurations, "GivingUp", lambda species, best: lambda atoms: "no hope")
+    result = adsorption_energy(slab, "O", EMT(), sites=["fcc"], configurations=2, fmax=1000)
+    assert [(c.converged, c.given_up) for c in result.configurations if c.random] == [(True, None)] * 2
+
+
+def test_numbers_of_random_placements_that_make_no_sense(slab):
+    for wrong in ({"configurations": -1}, {"seed": 0.5}):
+        with pytest.raises(InputError, match="must be a whole number from 0 on"):
+            adsorption_energy(slab, "O", EMT(), **wrong)
