@@ -1,16 +1,20 @@
 """The ``equical`` command: one file per subcommand, imported only when it is called.
 
 Exit codes are 0 for success, 2 where a run ended without converging, and 1 for an error, which is one line on standard
-error (with ``--debug`` also the traceback); 130 after Ctrl-C.
+error (with ``--debug`` also the traceback); 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from traceback import walk_tb
+from types import FrameType
 from typing import Any
 
 import click
@@ -62,14 +66,34 @@ class LazyGroup(click.Group):
         """Run a command line; errors end the process here, and nowhere else."""
         args = sys.argv[1:] if args is None else list(args)
         _print_anything()
-        try:
-            code = super().main(args, "equical", *rest, **extra | {"standalone_mode": False})
-        except Exception as error:
-            if "--debug" in args:
-                traceback.print_exc()
-            message, code = _describe(error)
-            click.echo(f"equical: {message}", err=True)
+        with _terminated_like_interrupted() as terminated:
+            try:
+                code = super().main(args, "equical", *rest, **extra | {"standalone_mode": False})
+            except Exception as error:
+                if "--debug" in args:
+                    traceback.print_exc()
+                message, code = ("terminated", 143) if terminated else _describe(error)
+                click.echo(f"equical: {message}", err=True)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[list[int]]:
+    """Let what batch systems send end a run as Ctrl-C does, its folder unlocked; the list holds the signal then."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _print_anything() -> None:

@@ -1,11 +1,16 @@
 """The frame of the command line: errors are one line, exit codes mean something, help costs nothing."""
 
 import errno
+import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import click
 import pytest
+from ase.build import bulk
+from ase.io import write
 from click.testing import CliRunner
 
 import equical
@@ -124,3 +129,21 @@ def test_a_file_that_ends_early_is_no_interrupt(group):
 def test_exit_code_of_a_command_is_kept(group, code):
     assert CliRunner().invoke(group(SystemExit(code)), ["fail"]).exit_code == code
     assert CliRunner().invoke(group(click.exceptions.Exit(code)), ["fail"]).exit_code == code
+
+
+def test_a_run_that_is_terminated_says_so_and_goes_on_later(tmp_path):
+    """A real process, and a signal as batch systems send it before they kill."""
+    write(tmp_path / "cu.extxyz", bulk("Cu", cubic=True) * 2)
+    command = [sys.executable, "-m", "equical", "md", "cu.extxyz", "--calculator", "emt", "--output", "md", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(equical.__file__).parents[1])}
+    process = subprocess.Popen(
+        [*command, "--steps", "100000"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "md" / "thermo.csv").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said.strip()) == (143, "equical: terminated")
+    assert not (tmp_path / "md" / ".lock").exists()
+    assert (tmp_path / "md" / "restart.npz").exists()
