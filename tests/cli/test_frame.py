@@ -139,7 +139,7 @@ def test_a_run_that_is_terminated_says_so_and_goes_on_later(tmp_path):
     process = subprocess.Popen(
         [*command, "--steps", "100000"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     )
-    while not (tmp_path / "md" / "thermo.csv").exists():
+    while not (tmp_path / "md" / "restart.npz").exists():
         assert process.poll() is None
         time.sleep(0.05)
     process.terminate()
