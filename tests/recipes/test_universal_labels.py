@@ -218,9 +218,12 @@ def test_what_the_teacher_knows_nothing_of_is_left_out(universal, monkeypatch):
     table = {"fcc N": {"bulk_modulus": 1359.0}, "fcc Cu": {"bulk_modulus": 129.0}}
     monkeypatch.setattr(prepare, "equilibria", lambda: table)
 
-    def sound(kind, parent, symbols):
-        return prepare.is_sound(Atoms(symbols, info={"kind": kind, "parent": parent, "number": 0}))
+    def sound(kind, parent, symbols, side=3.0):
+        info = {"kind": kind, "parent": parent, "number": 0}
+        return prepare.is_sound(Atoms(symbols, cell=[side] * 3, pbc=True, info=info))
 
     assert not sound("dimers", "none", "HeCu") and not sound("elements", "fcc N", "N")
     assert sound("dimers", "none", "HCu") and sound("elements", "fcc Cu", "Cu")
+    assert not sound("elements", "fcc Cu", "Cu", side=4.6) and not sound("elements", "fcc Cu", "Cu", side=9.0)
+    assert sound("elements", "fcc Cu", "Cu", side=4.4) and sound("slabs", "fcc Cu", "Cu", side=9.0)
     assert sound("perturbed", "mp-1", "He2") and sound("elements", "fcc Cs", "Cs")
