@@ -64,10 +64,10 @@ def reduced(composition: Mapping[str, int]) -> Composition:
 
 
 def formula_of(composition: Mapping[str, int]) -> str:
-    """As chemists write it: metals first.
+    """Metals first, then by the alphabet.
 
-    >>> formula_of({"O": 2, "Si": 1})
-    'SiO2'
+    >>> formula_of({"O": 2, "Ti": 1})
+    'TiO2'
     """
     from ase.formula import Formula
 
