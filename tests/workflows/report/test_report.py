@@ -17,6 +17,9 @@ from equical.workflows.report.run import PAGES, page_of
 from tests.html.test_page import HOSTILE, Reader
 from tests.workflows.neb.test_neb import oxygen_on_platinum
 
+# The runs are as short as can be, and say so.
+pytestmark = pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
+
 
 def rattled(atoms):
     atoms.rattle(0.05, seed=1)
@@ -89,7 +92,6 @@ def shown(page):
     return {fact.name: fact.value for fact in page.facts}
 
 
-@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
 @pytest.mark.parametrize(
     "name", ["relax", "many", "neb", "vib", "eos", "elastic", "phonon", "md", "adsorb", "search", "screen"]
 )
@@ -117,7 +119,6 @@ def test_every_step_of_a_relaxation_has_a_row_that_shows_it(finished):
     assert shown(page)["energy"] == pytest.approx(result.energy)
 
 
-@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
 def test_structures_that_could_not_be_relaxed_have_a_reason_and_no_picture(finished):
     page = page_of(FinishedRun.read(finished("many")[1]))
     rows, links = page.tables[0].rows, page.tables[0].links
@@ -128,7 +129,6 @@ def test_structures_that_could_not_be_relaxed_have_a_reason_and_no_picture(finis
     assert formulas == {links[0]: "Cu4", links[2]: "Al"}
 
 
-@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
 def test_images_of_a_path(finished):
     result, folder = finished("neb")
     page = page_of(FinishedRun.read(folder))
@@ -147,7 +147,6 @@ def test_modes_swing(finished):
     assert shown(page)["point group"] == "C2v"
 
 
-@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
 def test_configurations_are_shown_as_they_ended_and_as_they_were_placed(finished):
     result, folder = finished("adsorb")
     page = page_of(FinishedRun.read(folder))
@@ -162,7 +161,6 @@ def test_configurations_are_shown_as_they_ended_and_as_they_were_placed(finished
     assert list(structures)[-3:] == ["bare slab", *(f"{one.name} (gas)" for one in result.references)]
 
 
-@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
 def test_what_a_search_has_found_by_rank(finished):
     result, folder = finished("search")
     page = page_of(FinishedRun.read(folder))
@@ -172,7 +170,6 @@ def test_what_a_search_has_found_by_rank(finished):
     assert np.allclose(page.structures[0].images[0].positions, result.best.atoms.positions, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::equical.workflows.common.notes.WorkflowWarning")
 def test_each_adsorbate_of_a_screening_shows_its_best_configuration(finished):
     result, folder = finished("screen")
     page = page_of(FinishedRun.read(folder))
