@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from equical.files import atomic_path
 from equical.workflows.common.folder import RunFolder
@@ -36,9 +37,10 @@ def write_search(folder: RunFolder, result: SearchResult) -> None:
 
 
 def _labelled(one: Found, rank: int) -> Atoms:
-    """A copy with results, and what it is in ``info``."""
+    """A copy with results, its atoms in the cell, and what it is in ``info``."""
     copy = one.atoms.copy()
-    copy.calc = one.atoms.calc
+    copy.wrap(eps=1e-3)
+    copy.calc = SinglePointCalculator(copy, **one.atoms.calc.results)
     told = {"formula": one.formula, "above_hull": one.above_hull, "times_found": len(one.numbers)}
     copy.info = {"rank": rank, "number": one.numbers[0], "space_group": one.space_group or "unknown"} | told
     return copy

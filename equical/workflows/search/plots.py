@@ -48,7 +48,7 @@ def plot_energies(result: SearchResult, path: Path) -> None:
     )
     if len(result.formulas) > 1:
         axes.legend(frameon=False, fontsize=8)
-    axes.margins(0.08)
+    axes.margins(0.18)  # room for the names
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)
 

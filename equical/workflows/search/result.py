@@ -86,8 +86,8 @@ class SearchResult(Result):
 
     UNITS: ClassVar[Mapping[str, str]] = {
         "energy_per_atom": "eV/atom",
-        "above_lowest": "eV/atom above the lowest of the composition",
-        "above_hull": "eV/atom above the convex hull of what was found",
+        "above_lowest": "eV/atom, above the lowest of the composition",
+        "above_hull": "eV/atom, above the convex hull of what was found",
         "formation_energy": "eV/atom, relative to the pure elements that were found",
         "volume_per_atom": "Å³/atom",
         "volume": "Å³/atom",
