@@ -146,7 +146,7 @@ def test_headers_of_impossible_length_are_refused(folder, length):
 
 
 @pytest.mark.usefixtures("nothing_is_made")
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int32, torch.bool, torch.complex64])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int32, torch.bool])
 def test_weights_of_another_type_than_described_are_refused(folder, dtype):
     store(folder, {name: tensor.to(dtype) for name, tensor in load_file(folder / WEIGHTS_FILE).items()})
     refusal(folder, "wrong type", "instead of F32")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import units
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from phonopy.qha.core import QHA
 
 from equical.errors import InputError
@@ -107,17 +107,22 @@ def find_equilibrium(
     _refuse_unless_followed(grid, volumes, free, found.volume_temperature)
 
     at = np.searchsorted(grid, np.round(temperatures, 9))
-    volume, expansion = found.volume_temperature[at], found.thermal_expansion[at]
-    bulk_modulus, cp = found.bulk_modulus_temperature[at], found.heat_capacity_P_polyfit[at]
+
+    def wanted(values: ArrayLike) -> NDArray[np.float64]:
+        """At the temperatures asked for; older phonopy has lists."""
+        return np.asarray(values, dtype=float)[at]
+
+    volume, expansion = wanted(found.volume_temperature), wanted(found.thermal_expansion)
+    bulk_modulus, cp = wanted(found.bulk_modulus_temperature), wanted(found.heat_capacity_P_polyfit)
     rise = np.asarray(temperatures) * volume * bulk_modulus * units.GPa * expansion**2  # eV/K
     return Equilibrium(
         volume=volume,
         thermal_expansion=expansion,
         bulk_modulus=bulk_modulus,
-        gibbs_energy=found.gibbs_temperature[at] + zero,
+        gibbs_energy=wanted(found.gibbs_temperature) + zero,
         heat_capacity_p=cp,
         heat_capacity_v=cp - rise * units.mol / units.J,
-        gruneisen=found.gruneisen_temperature[at],
+        gruneisen=wanted(found.gruneisen_temperature),
     )
 
 

@@ -24,6 +24,7 @@ from ase.calculators.lj import LennardJones
 from ase.constraints import FixAtoms
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
+from scipy.integrate import trapezoid
 from scipy.spatial.transform import Rotation
 
 from equical import relax
@@ -139,7 +140,7 @@ def test_projections_on_atoms():
     whole = np.interp(result.dos_frequencies, driver.total_dos.frequency_points, driver.total_dos.dos)
     np.testing.assert_allclose(atomic.projected_dos.sum(axis=0), whole, atol=1e-3 * whole.max())
     np.testing.assert_allclose(sum(atomic.species_dos.values()), atomic.projected_dos.sum(axis=0), atol=1e-12)
-    states = np.trapezoid(atomic.projected_dos, result.dos_frequencies, axis=1)
+    states = trapezoid(atomic.projected_dos, result.dos_frequencies, axis=1)
     np.testing.assert_allclose(states, 3, rtol=0.1)  # a coarse mesh
 
     squares = atomic.mean_square_displacements

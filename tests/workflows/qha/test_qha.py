@@ -118,13 +118,13 @@ def test_identical_to_phonopys_own_driver():
             temperatures=kelvin, free_energy=np.transpose(free), entropy=np.transpose(entropy), cv=np.transpose(heat),
         )  # fmt: skip
     at, ours = [0, 20, 60], result.equilibrium
-    np.testing.assert_allclose(ours.volume, theirs.volume_temperature[at], rtol=1e-6)
-    np.testing.assert_allclose(ours.thermal_expansion, theirs.thermal_expansion[at], atol=1e-8)
-    np.testing.assert_allclose(ours.bulk_modulus, theirs.bulk_modulus_temperature[at], rtol=1e-4)
-    np.testing.assert_allclose(ours.gibbs_energy, theirs.gibbs_temperature[at], atol=1e-6)
-    np.testing.assert_allclose(ours.heat_capacity_p, theirs.heat_capacity_P_polyfit[at], atol=1e-3)
-    np.testing.assert_allclose(ours.gruneisen, theirs.gruneisen_temperature[at], atol=1e-3)
-    np.testing.assert_allclose(result.helmholtz, theirs.helmholtz_volume[at], atol=1e-6)
+    np.testing.assert_allclose(ours.volume, np.asarray(theirs.volume_temperature)[at], rtol=1e-6)
+    np.testing.assert_allclose(ours.thermal_expansion, np.asarray(theirs.thermal_expansion)[at], atol=1e-8)
+    np.testing.assert_allclose(ours.bulk_modulus, np.asarray(theirs.bulk_modulus_temperature)[at], rtol=1e-4)
+    np.testing.assert_allclose(ours.gibbs_energy, np.asarray(theirs.gibbs_temperature)[at], atol=1e-6)
+    np.testing.assert_allclose(ours.heat_capacity_p, np.asarray(theirs.heat_capacity_P_polyfit)[at], atol=1e-3)
+    np.testing.assert_allclose(ours.gruneisen, np.asarray(theirs.gruneisen_temperature)[at], atol=1e-3)
+    np.testing.assert_allclose(result.helmholtz, np.asarray(theirs.helmholtz_volume)[at], atol=1e-6)
 
 
 def einstein(volume, kelvin, gamma=2.0):
