@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,23 @@ def read_rows(path: Path) -> tuple[list[Row], dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path.parent} is no folder of a screening: it has no {path.name}")
     with _troubles_told(path):
+        if not _is_made(path):
+            raise InputError(f"{path} is no database of a screening")
         database = connect(path, type="db", use_lock_file=False)
         with database:
             beside = database.metadata
             if "equical_screen" not in beside:
                 raise InputError(f"{path} is no database of a screening")
             return [_read(row) for row in database.select()], beside
+
+
+def _is_made(path: Path) -> bool:
+    """Whether whoever makes a database is done with it: ASE makes what it misses, and would get in its way."""
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM information WHERE name = 'metadata'").fetchone() is not None
+        except sqlite3.OperationalError:
+            return False
 
 
 def _read(row: AtomsRow) -> Row:

@@ -55,3 +55,11 @@ def test_there_is_something_to_export(store, tmp_path):
     with pytest.raises(InputError, match="exported as csv or extxyz, not as 'xlsx'"):
         export_screen(tmp_path, "xlsx")
     assert export_screen(tmp_path, "csv").read_text().count("\n") == 1
+
+
+def test_a_database_that_is_being_made_is_left_alone(tmp_path):
+    """Its maker creates tables one after the other, and would stumble over ours."""
+    (tmp_path / DATABASE).touch()
+    with pytest.raises(InputError, match="no database of a screening"):
+        screen_status(tmp_path)
+    assert (tmp_path / DATABASE).stat().st_size == 0
