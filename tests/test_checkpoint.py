@@ -270,7 +270,7 @@ def test_every_shipped_model_loads(name):
     assert checkpoint.name == name
     assert (checkpoint.folder / "README.md").is_file()
     size = sum(path.stat().st_size for path in checkpoint.folder.iterdir())
-    assert size < 3e6
+    assert size < (3e6 if name == "universal-mini" else 2.5e6)
 
 
 # Refusing damage

@@ -71,7 +71,7 @@ def test_metals_keep_the_energy_of_a_mirror_image(metals: EquiCalc) -> None:
 @pytest.mark.parametrize("name", sorted(shipped_models()))
 def test_every_shipped_model_is_small_conservative_and_has_a_card(name: str) -> None:
     folder = shipped_models()[name]
-    assert (folder / "model.safetensors").stat().st_size < 3e6
+    assert (folder / "model.safetensors").stat().st_size < (3e6 if name == "universal-mini" else 2 * 2**20)
     card = (folder / "README.md").read_text(encoding="utf-8")
     for heading in ("Data", "Errors", "Limits", "Licence"):
         assert f"## {heading}" in card

@@ -146,9 +146,13 @@ def test_headers_of_impossible_length_are_refused(folder, length):
 
 
 @pytest.mark.usefixtures("nothing_is_made")
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int32, torch.bool])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int32, torch.bool, torch.complex64])
 def test_weights_of_another_type_than_described_are_refused(folder, dtype):
-    store(folder, {name: tensor.to(dtype) for name, tensor in load_file(folder / WEIGHTS_FILE).items()})
+    weights_of_it = {name: tensor.to(dtype) for name, tensor in load_file(folder / WEIGHTS_FILE).items()}
+    try:
+        store(folder, weights_of_it)
+    except KeyError:
+        pytest.skip(f"this release of safetensors cannot store {dtype}")
     refusal(folder, "wrong type", "instead of F32")
 
 

@@ -49,19 +49,6 @@ def without_pictures(monkeypatch):
         monkeypatch.setattr(module, name, lambda result, path: None)
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """The calculations of EMT from here on."""
-    done, calculate = [], EMT.calculate
-
-    def counted(self, *args, **keywords):
-        done.append(1)
-        calculate(self, *args, **keywords)
-
-    monkeypatch.setattr(EMT, "calculate", counted)
-    return done
-
-
 def finished(folder):
     """What ``result.json`` says, without times and places."""
     data = json.loads((folder / "result.json").read_text())

@@ -25,19 +25,6 @@ def slab():
     return fcc111("Pt", (2, 2, 3), a=3.92, vacuum=8)
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """Formulas of the structures that EMT computes from here on."""
-    done, calculate = [], EMT.calculate
-
-    def counted(self, atoms, *args, **options):
-        done.append(atoms.get_chemical_formula())
-        calculate(self, atoms, *args, **options)
-
-    monkeypatch.setattr(EMT, "calculate", counted)
-    return done
-
-
 def shown(series):
     return {
         name: [(c.name, c.rank, c.adsorption_energy) for c in result.configurations]

@@ -213,18 +213,18 @@ def test_slopes_are_those_of_straight_lines_and_residuals_ignore_curvature():
 
 
 class Noisy(EMT):
-    """EMT with noise on its stress, the same each time."""
+    """EMT with noise on its stress, the same each time, on any machine: the cell decides, without its last digits."""
 
     def calculate(self, *args, **kwargs):
         super().calculate(*args, **kwargs)
-        seed = abs(hash(self.atoms.cell[:].tobytes())) % 2**32
+        seed = (np.rint(1e6 * self.atoms.cell[:]).astype(int).ravel() % 2**32).tolist()
         self.results["stress"] = self.results["stress"] + np.random.default_rng(seed).normal(scale=5e-4, size=6)
 
 
 def test_noise_is_reported():
-    with pytest.warns(UserWarning, match=r"scatter about the fit|deviate from the symmetry|the strain \(") as caught:
+    with pytest.warns(UserWarning, match="scatter about the fit|deviate from the symmetry") as caught:
         result = elastic(bulk("Cu", a=COPPER), Noisy(), clamped=True, relax_first=False)
-    assert len([one for one in caught if "the strain (" not in str(one.message)]) == 2
+    assert len(caught) == 2
     assert result.residual.max() > 0.02
     assert result.symmetry_deviation > 0.05
 

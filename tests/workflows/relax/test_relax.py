@@ -44,20 +44,6 @@ def emt_lattice_constant():
     return (4 * atoms.cell.volume) ** (1 / 3)
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """The calculations of EMT from here on."""
-    calls = []
-    calculate = EMT.calculate
-
-    def counted(self, *args, **kwargs):
-        calls.append(args)
-        calculate(self, *args, **kwargs)
-
-    monkeypatch.setattr(EMT, "calculate", counted)
-    return calls
-
-
 @pytest.mark.parametrize("optimizer", ["lbfgs", "bfgs", "fire"])
 def test_free_cell_finds_the_crystal(distorted, emt_lattice_constant, optimizer):
     result = relax(distorted, EMT(), cell="free", optimizer=optimizer)

@@ -18,19 +18,6 @@ from tests.workflows.test_contract import the_world, without_unit
 pytestmark = pytest.mark.filterwarnings("ignore:the lowest structure of .* was found only once")
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """The calculations of EMT from here on."""
-    done, calculate = [], EMT.calculate
-
-    def counted(self, *args, **keywords):
-        done.append(1)
-        calculate(self, *args, **keywords)
-
-    monkeypatch.setattr(EMT, "calculate", counted)
-    return done
-
-
 @pytest.fixture(scope="module")
 def copper(tmp_path_factory):
     """A search for the crystal of copper, with what it changed in the world."""
