@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--adsorbates", nargs="+", default=list(ADSORBATES))
     options = parser.parse_args()
     counts = [n for n in COUNTS if n <= options.draws]
-    print(f"{'':<16}  best (eV)  best of the sites  random" + "".join(f"{n:>6}" for n in counts))
+    print(f"{'system':<16}  best (eV)  best of the sites  random" + "".join(f"{n:>6}" for n in counts))
     found = []
     for surface in options.surfaces:
         for name in options.adsorbates:
