@@ -164,7 +164,7 @@ def run(name: str, temperature: float, calculator: Calculator, folder: Path, pic
         "finished": result.converged,
         "picoseconds": result.time,
         "mean_temperature": result.temperature.mean,
-        "drift": result.energy_drift,
+        "drift": result.energy_drift if np.isfinite(result.energy_drift) else None,
         "volume_ratio": float(np.mean([a.cell.volume for a in late]) / start.cell.volume),
         "excursion": excursion(late, neighbours(start)[2].min()),
         "neighbours_kept": kept(start, late),
@@ -190,9 +190,10 @@ def table(rows: list[dict]) -> list[str]:
     for row in rows:
         temperature = f"{row['mean_temperature']:.0f}/{row['temperature']:.0f}"
         kept = f"{100 * row['neighbours_kept']:.1f} %"
+        drift = "none" if row["drift"] is None else f"{row['drift']:.3f}"
         lines.append(
             f"{row['material']:9s} {row['kind']:20s} {row['atoms']:5d} {temperature:>9s} {row['volume_ratio']:7.3f}"
-            f" {row['excursion']:10.3f} {kept:>16s} {row['drift']:20.3f}  {verdict(row)}"
+            f" {row['excursion']:10.3f} {kept:>16s} {drift:>20s}  {verdict(row)}"
         )
     return lines
 
