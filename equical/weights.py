@@ -62,7 +62,8 @@ class Unfilled(TorchFunctionMode):
     """Within, new weights are not drawn: they are about to be overwritten, or there is no memory for them.
 
     This leaves the caller's stream of random numbers alone, and on the ``meta`` device spares the import of torch's
-    tracer, which takes seconds.
+    tracer, which takes seconds. With torch 2.6 zeros and ones would need it as well, an empty tensor that is filled
+    does not.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -70,11 +71,16 @@ class Unfilled(TorchFunctionMode):
         kwargs = kwargs or {}
         if func.__name__ in DRAWING:
             return args[0] if args else kwargs["tensor"]
+        if func in FILLED:
+            return torch.empty(*args, **kwargs).fill_(FILLED[func])
         return func(*args, **kwargs)
 
 
 DRAWING = ("normal_", "uniform_", "kaiming_uniform_")
 """Methods of tensors, and the functions of ``torch.nn.init`` around them."""
+
+FILLED = {torch.zeros: 0, torch.ones: 1}
+"""What makes a tensor of one number, and the number."""
 
 
 @contextmanager
