@@ -31,7 +31,7 @@ __all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Checkpoint", "load_checkpoint", "save
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 SCHEMA_VERSION = 1
-UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "stress": "eV/Å³"}
+STORED_UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "stress": "eV/Å³"}
 
 MOST_CONFIG = 16 << 20
 """Bytes of a configuration, metadata included."""
@@ -75,7 +75,7 @@ class CheckpointConfig(BaseModel):
     energy_kind: EnergyKind = Field(description="total energies, or adsorption energies relative to slab and gas")
     reference_energies: dict[str, Magnitude] = Field(description="eV added for each atom of an element")
     scales: dict[str, Magnitude] = Field(description="physical units of the network's outputs")
-    units: dict[str, str] = UNITS
+    units: dict[str, str] = STORED_UNITS
     dtype: Literal["float16", "bfloat16", "float32", "float64"] = Field(
         description="floating-point type of the weights"
     )
@@ -105,8 +105,8 @@ class CheckpointConfig(BaseModel):
     @field_validator("units")
     @classmethod
     def _units_are_ours(cls, value: dict[str, str]) -> dict[str, str]:
-        if value != UNITS:
-            raise ValueError(f"models are stored in {', '.join(UNITS.values())}")
+        if value != STORED_UNITS:
+            raise ValueError(f"models are stored in {', '.join(STORED_UNITS.values())}")
         return value
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.inference.eager import plain_mode, to_host
 from equical.inference.memory import PeakMemory
-from equical.inference.workers import Workers
+from equical.inference.workers import WorkerThreads
 from equical.model.frozen import CHUNK_EDGES, FrozenPotential
 from equical.prediction import Prediction
 
@@ -83,7 +83,7 @@ class BatchEvaluator:
         done: dict[int, Prediction | InputError] = {}
         running: deque[Future[dict[int, Prediction | InputError]]] = deque()
         given = 0
-        with Workers(self._cores) as workers:
+        with WorkerThreads(self._cores) as workers:
             for batch in self._batches(graphs, done):
                 if self._bytes_per_cost is None or batch.cost > CHUNK_EDGES:
                     # The one to measure, and one structure that is large enough for all cores.

@@ -8,13 +8,13 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-__all__ = ["Workers"]
+__all__ = ["WorkerThreads"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Workers:
+class WorkerThreads:
     """A context in which functions run in threads that share no operation of torch among cores.
 
     Args:
@@ -25,7 +25,7 @@ class Workers:
         self.count = count
         self._pool: ThreadPoolExecutor | None = None
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> WorkerThreads:
         if self.count > 1:
             self._threads = torch.get_num_threads()
             # The setting holds for the thread that makes it, and for threads that are started later.

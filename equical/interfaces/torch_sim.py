@@ -43,10 +43,10 @@ def torch_sim_model(calculator: EquiCalc) -> ModelInterface:
         from torch_sim.models.interface import ModelInterface
     except ImportError:
         raise InputError("torch-sim is not installed here: pip install 'equical[torch-sim]'.") from None
-    return type("EquicalModel", (Evaluation, ModelInterface), {})(calculator)
+    return type("EquicalModel", (ModelPart, ModelInterface), {})(calculator)
 
 
-class Evaluation:
+class ModelPart:
     """What is ours in the model; the rest is torch-sim's ``ModelInterface``, a module, which needs not be installed."""
 
     def __init__(self, calculator: EquiCalc):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from equical.errors import InputError
-from equical.training.audit import Finding, audit_data, audit_split
+from equical.training.audit import DataFinding, audit_data, audit_split
 from equical.training.audit.model import audit_with_model
 from equical.training.check import summary
 from equical.training.config import DataConfig
@@ -63,7 +63,7 @@ class DataGuard:
         """
         self._judge(audit_split(*start.frames), say)
 
-    def _judge(self, findings: Sequence[Finding], say: Callable[[str], None]) -> None:
+    def _judge(self, findings: Sequence[DataFinding], say: Callable[[str], None]) -> None:
         """Tell what was found; stop at errors unless they are to be passed over."""
         errors = [finding for finding in findings if finding.severity == "error"]
         for finding in findings:

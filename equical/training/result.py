@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.data.elements import symbol
 from equical.training.data.references import ReferenceFit
-from equical.training.report.metrics import UNITS, Comparison
+from equical.training.report.metrics import ERROR_UNITS, Comparison
 from equical.workflows.common.result import Result
 
 __all__ = ["DataCheck", "EvaluationResult", "TrainResult"]
@@ -47,7 +47,7 @@ class TrainResult(Result):
     baseline: dict[str, float] | None = None
     advice: tuple[str, ...] = ()
 
-    UNITS: ClassVar[Mapping[str, str]] = UNITS | {"minutes": "min"}
+    UNITS: ClassVar[Mapping[str, str]] = ERROR_UNITS | {"minutes": "min"}
 
     @property
     def model(self) -> Path:
@@ -96,7 +96,7 @@ class EvaluationResult(Result):
     shift: ReferenceFit | None
     comparison: Comparison = field(repr=False)
 
-    UNITS: ClassVar[Mapping[str, str]] = UNITS
+    UNITS: ClassVar[Mapping[str, str]] = ERROR_UNITS
 
     def numbers(self) -> dict[str, Any]:
         """See :meth:`.Result.numbers`."""
@@ -126,7 +126,7 @@ class DataCheck(Result):
 
     structures: int
     summary: str
-    findings: tuple[Finding, ...]
+    findings: tuple[DataFinding, ...]
 
     def numbers(self) -> dict[str, Any]:
         """See :meth:`.Result.numbers`."""

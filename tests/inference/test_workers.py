@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from equical.inference import batch
 from equical.inference.batch import BatchEvaluator
-from equical.inference.workers import Workers
+from equical.inference.workers import WorkerThreads
 from equical.model.frozen import freeze
 from tests.inference.potentials import force_field
 from tests.inference.test_batch import many
@@ -31,7 +31,7 @@ def test_each_thread_has_one_core_and_the_caller_keeps_its_own():
         barrier.wait()  # nobody is here twice
         return threading.get_ident(), torch.get_num_threads()
 
-    with Workers(2) as workers:
+    with WorkerThreads(2) as workers:
         found = [future.result() for future in (workers.submit(look), workers.submit(look))]
         assert torch.get_num_threads() == 2
     assert {threads for _, threads in found} == {1}
@@ -44,13 +44,13 @@ def test_each_thread_has_one_core_and_the_caller_keeps_its_own():
 
 
 def test_a_single_one_is_the_caller():
-    with Workers(1) as workers:
+    with WorkerThreads(1) as workers:
         assert workers.submit(threading.get_ident).result() == threading.get_ident()
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_errors_reach_whoever_asks_for_the_result(count):
-    with Workers(count) as workers:
+    with WorkerThreads(count) as workers:
         future = workers.submit(int, "platinum")
         with pytest.raises(ValueError, match="platinum"):
             future.result()

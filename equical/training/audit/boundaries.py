@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equical.structures.periodicity import bonded_across
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.data.dataset import find_label
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["check_boundaries"]
 
 
-def check_boundaries(images: Mapping[str, Atoms], stress_key: str | None) -> list[Finding]:
+def check_boundaries(images: Mapping[str, Atoms], stress_key: str | None) -> list[DataFinding]:
     """Crystals that are said not to be periodic, and stresses of what is not.
 
     Args:
@@ -41,14 +41,14 @@ def check_boundaries(images: Mapping[str, Atoms], stress_key: str | None) -> lis
             f"{len(crystals)} of {len(images)} frames are not periodic (pbc), although their atoms bond across faces "
             "of the cell: crystals, which would be trained as clusters"
         )
-        findings.append(Finding("error", "boundaries", message, 'Set pbc to True ("T T T")', tuple(crystals)))
+        findings.append(DataFinding("error", "boundaries", message, 'Set pbc to True ("T T T")', tuple(crystals)))
     if layers:
         message = f"in {len(layers)} of {len(images)} frames atoms bond across a face of the cell that is not periodic"
-        findings.append(Finding("warning", "boundaries", message, "Set pbc if they are no layers", tuple(layers)))
+        findings.append(DataFinding("warning", "boundaries", message, "Set pbc if they are no layers", tuple(layers)))
     if stressed:
         message = f"{len(stressed)} of {len(images)} frames have a stress, but are not periodic in three directions"
         advice = "Their stress is not used; set pbc if they are crystals"
-        findings.append(Finding("warning", "boundaries", message, advice, tuple(stressed)))
+        findings.append(DataFinding("warning", "boundaries", message, advice, tuple(stressed)))
     return findings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equical.structures.formats import content, find_format
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.config import DataConfig
 from equical.training.data.dataset import find_label
 
@@ -31,7 +31,7 @@ PHRASES = {
 """What programs write when they give up, by ASE's name of their format."""
 
 
-def check_convergence(images: Mapping[str, Atoms], config: DataConfig) -> list[Finding]:
+def check_convergence(images: Mapping[str, Atoms], config: DataConfig) -> list[DataFinding]:
     """Frames of calculations that stopped before they were converged, and files that nobody has looked at for this.
 
     Args:
@@ -46,16 +46,16 @@ def check_convergence(images: Mapping[str, Atoms], config: DataConfig) -> list[F
             open_ended += [f"{path}, frame {index}" for index in READERS[kind](_text(path))]
         elif kind in PHRASES and re.search(PHRASES[kind], _text(path)):
             message = f"{path.name} says that a calculation in it has not converged"
-            return [Finding("warning", "convergence", message, ADVICE)]
+            return [DataFinding("warning", "convergence", message, ADVICE)]
         elif kind.endswith(("-out", "-output")) and kind not in PHRASES:
             unknown.append(path.name)
     findings = []
     if open_ended:
         message = f"in {len(open_ended)} of {len(images)} frames the electrons have not converged"
-        findings.append(Finding("warning", "convergence", message, ADVICE, tuple(open_ended)))
+        findings.append(DataFinding("warning", "convergence", message, ADVICE, tuple(open_ended)))
     if unknown:
         message = f"whether the calculations in {', '.join(unknown)} have converged is not looked at"
-        findings.append(Finding("note", "convergence", message, "Make sure of it"))
+        findings.append(DataFinding("note", "convergence", message, "Make sure of it"))
     return findings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equical.structures.identity import alike, coincide
-from equical.training.audit.finding import Finding, origins
+from equical.training.audit.finding import DataFinding, origins
 from equical.training.data.dataset import Frame
 
 __all__ = ["check_duplicates", "copies_among", "equivalents_among"]
@@ -35,7 +35,7 @@ Where symmetry makes many alike, as in strained crystals, it also makes structur
 """
 
 
-def check_duplicates(frames: Sequence[Frame]) -> list[Finding]:
+def check_duplicates(frames: Sequence[Frame]) -> list[DataFinding]:
     """Structures that occur more than once, with equal or with different energies."""
     findings = []
     groups = copies_among(frames)
@@ -46,7 +46,7 @@ def check_duplicates(frames: Sequence[Frame]) -> list[Finding]:
         message = f"{len(apart)} structures occur with different energies (up to {largest:.3g} eV apart)"
         advice = "Two levels of theory, settings or zeros of energy are mixed: give each its own data set"
         where = origins([members[1] for members, _ in apart])
-        findings.append(Finding("error", "contradiction", message, advice, where))
+        findings.append(DataFinding("error", "contradiction", message, advice, where))
     elif again:
         copies = [frame for members in again for frame in members[1:]]
         message = (
@@ -54,7 +54,7 @@ def check_duplicates(frames: Sequence[Frame]) -> list[Finding]:
             "shift or rotation"
         )
         advice = "Remove them: they must not end up on both sides of a split"
-        findings.append(Finding("warning", "duplicates", message, advice, origins(copies)))
+        findings.append(DataFinding("warning", "duplicates", message, advice, origins(copies)))
     return findings
 
 

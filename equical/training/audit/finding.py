@@ -8,11 +8,11 @@ from typing import Literal
 
 from equical.training.data.dataset import Frame
 
-__all__ = ["Finding", "numbered"]
+__all__ = ["DataFinding", "numbered"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class DataFinding:
     """One observation about a data set.
 
     Attributes:

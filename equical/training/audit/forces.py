@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from equical.training.audit.finding import Finding, origins
+from equical.training.audit.finding import DataFinding, origins
 from equical.training.data.dataset import Frame
 
 __all__ = ["check_forces", "check_stress"]
@@ -24,7 +24,7 @@ GPA = 160.21766
 """GPa in 1 eV/Å³."""
 
 
-def check_forces(frames: Sequence[Frame]) -> list[Finding]:
+def check_forces(frames: Sequence[Frame]) -> list[DataFinding]:
     """Missing, vanishing, very large and unbalanced forces."""
     labelled = [frame for frame in frames if frame.forces is not None]
     forces = [frame.forces for frame in frames if frame.forces is not None]
@@ -32,12 +32,12 @@ def check_forces(frames: Sequence[Frame]) -> list[Finding]:
         return []  # there are none to be had
     if not labelled:
         message = "there are no forces"
-        return [Finding("warning", "forces", message, "Energies alone teach little; add forces if you can")]
+        return [DataFinding("warning", "forces", message, "Energies alone teach little; add forces if you can")]
     longest = np.array([np.linalg.norm(array, axis=1).max() for array in forces])
     findings = []
     if longest.max() == 0:
         message = "all forces are exactly zero"
-        return [Finding("error", "forces", message, "Check forces_key, or set it to null")]
+        return [DataFinding("error", "forces", message, "Check forces_key, or set it to null")]
     findings += _missing(frames)
     typical = float(np.median(longest))
     limit = max(LARGE, 5 * typical)
@@ -48,12 +48,12 @@ def check_forces(frames: Sequence[Frame]) -> list[Finding]:
             f"the median of the largest force is {typical:.2f}"
         )
         advice = f"They would dominate the loss: look at them, or leave them out with max_force: {limit:.0f}"
-        findings.append(Finding("warning", "force outliers", message, advice, origins(large)))
+        findings.append(DataFinding("warning", "force outliers", message, advice, origins(large)))
     findings += _net_forces(labelled)
     return findings
 
 
-def check_stress(frames: Sequence[Frame], judged: bool = False) -> list[Finding]:
+def check_stress(frames: Sequence[Frame], judged: bool = False) -> list[DataFinding]:
     """Stresses that are missing in part, or whose size betrays another unit.
 
     Args:
@@ -67,7 +67,7 @@ def check_stress(frames: Sequence[Frame], judged: bool = False) -> list[Finding]
     crystals = sum(bool(frame.atoms.pbc.all()) for frame in frames)
     if len(labelled) < crystals:
         message = f"{len(labelled)} of {crystals} periodic frames have a stress"
-        findings.append(Finding("note", "stress", message, "The others train energy and forces only"))
+        findings.append(DataFinding("note", "stress", message, "The others train energy and forces only"))
     typical = float(np.median([np.abs(frame.stress).max() for frame in frames if frame.stress is not None]))
     if typical > LARGE_STRESS and not judged:
         message = f"the typical stress is {typical:.3g} eV/Å³, which would be {typical * GPA:.0f} GPa"
@@ -75,21 +75,23 @@ def check_stress(frames: Sequence[Frame], judged: bool = False) -> list[Finding]
             f"Convert to eV/Å³: divide by {GPA:.2f} if it is in GPa, by {10 * GPA:.1f} if in kbar, by −volume if it is "
             "a virial in eV"
         )
-        findings.append(Finding("error", "stress unit", message, advice))
+        findings.append(DataFinding("error", "stress unit", message, advice))
     return findings
 
 
-def _missing(frames: Sequence[Frame]) -> list[Finding]:
+def _missing(frames: Sequence[Frame]) -> list[DataFinding]:
     """Frames without forces where others have them; a single atom needs none."""
     lacking = [frame for frame in frames if frame.forces is None and len(frame.atoms) > 1]
     if not lacking:
         return []
     message = f"{len(lacking)} of {len(frames)} frames have no forces"
     rare = len(lacking) <= 0.5 * len(frames)
-    return [Finding("note" if rare else "warning", "forces", message, "They train energies alone", origins(lacking))]
+    return [
+        DataFinding("note" if rare else "warning", "forces", message, "They train energies alone", origins(lacking))
+    ]
 
 
-def _net_forces(frames: Sequence[Frame]) -> list[Finding]:
+def _net_forces(frames: Sequence[Frame]) -> list[DataFinding]:
     free = [f for f in frames if f.forces is not None and not f.fixed.any() and len(f.atoms) > 1]
     net = [float(np.linalg.norm(f.forces.sum(axis=0))) for f in free if f.forces is not None]
     pulled = [frame for frame, force in zip(free, net, strict=True) if force > NET_FORCE]
@@ -100,4 +102,4 @@ def _net_forces(frames: Sequence[Frame]) -> list[Finding]:
         f"(up to {max(net):.2g} eV/Å)"
     )
     advice = "A conservative model cannot learn a net force: are atoms held fixed without a mark, is convergence loose?"
-    return [Finding("warning", "net force", message, advice, origins(pulled))]
+    return [DataFinding("warning", "net force", message, advice, origins(pulled))]

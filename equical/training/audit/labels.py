@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.audit.steps import Steps, find_steps
 from equical.training.audit.work import work_fit
 from equical.training.config import DataConfig
@@ -27,7 +27,7 @@ BETTER = 0.8
 """An energy fits the forces better if the work leaves less than this share of what it leaves of the other."""
 
 
-def check_other_labels(images: Mapping[str, Atoms], frames: Sequence[Frame], config: DataConfig) -> list[Finding]:
+def check_other_labels(images: Mapping[str, Atoms], frames: Sequence[Frame], config: DataConfig) -> list[DataFinding]:
     """Second energies, forces and stresses.
 
     Args:
@@ -42,16 +42,16 @@ def check_other_labels(images: Mapping[str, Atoms], frames: Sequence[Frame], con
         if names:
             message = f"there is no `{config.stress_key}`, but {_listed(names)}, which is not used"
             advice = "Name it with stress_key if it is a stress in eV/Å³; of a virial it is −virial / volume"
-            findings.append(Finding("note", "other labels", message, advice))
+            findings.append(DataFinding("note", "other labels", message, advice))
     names = [key for key in _keys(chosen, r"force") if key != config.forces_key]
     names = [key for key in names if _differs(chosen, frames, key)]
     if names:
         message = f"there are other forces too: {_listed(names)}"
-        findings.append(Finding("note", "other labels", message, "Make sure that forces_key names the right ones"))
+        findings.append(DataFinding("note", "other labels", message, "Make sure that forces_key names the right ones"))
     return findings
 
 
-def _other_energies(images: Sequence[Atoms], frames: Sequence[Frame], config: DataConfig) -> list[Finding]:
+def _other_energies(images: Sequence[Atoms], frames: Sequence[Frame], config: DataConfig) -> list[DataFinding]:
     findings = []
     energy = np.array([frame.energy for frame in frames])
     sizes = np.array([len(frame.atoms) for frame in frames])
@@ -71,13 +71,13 @@ def _other_energies(images: Sequence[Atoms], frames: Sequence[Frame], config: Da
         ours, theirs = (_left(steps, values) for values in (energy, other))
         if ours is None or theirs is None or BETTER < theirs / max(ours, 1e-9) < 1 / BETTER:
             advice = f"Forces belong to one of them (in VASP to the free energy); {config.energy_key} is used"
-            findings.append(Finding("note", "other labels", message, advice))
+            findings.append(DataFinding("note", "other labels", message, advice))
         elif theirs < ours:
             message += f", and fits the work of the forces better ({_percent(theirs)} is left, not {_percent(ours)})"
-            findings.append(Finding("warning", "other labels", message, f"Set energy_key to {key}"))
+            findings.append(DataFinding("warning", "other labels", message, f"Set energy_key to {key}"))
         else:
             message += f", and fits the work of the forces worse ({_percent(theirs)} is left, not {_percent(ours)})"
-            findings.append(Finding("note", "other labels", message, f"{config.energy_key} is the right one"))
+            findings.append(DataFinding("note", "other labels", message, f"{config.energy_key} is the right one"))
     return findings
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equical.checkpoint import load_checkpoint
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.audit.fit import fit_slopes
 from equical.training.audit.verdicts import (
     Witness,
@@ -61,7 +61,7 @@ class Predictions:
     composition: Sequence[str]
 
 
-def audit_with_model(frames: Sequence[Frame], model: str | PathLike[str]) -> list[Finding]:
+def audit_with_model(frames: Sequence[Frame], model: str | PathLike[str]) -> list[DataFinding]:
     """Units and signs by comparison with what a model predicts for some of the frames.
 
     Args:
@@ -76,7 +76,7 @@ def audit_with_model(frames: Sequence[Frame], model: str | PathLike[str]) -> lis
         message = (
             f"{len(frames) - len(covered)} of {len(frames)} frames hold {_names(present)}, which {model} does not cover"
         )
-        findings.append(Finding("note", "model", message, "They are not compared with it"))
+        findings.append(DataFinding("note", "model", message, "They are not compared with it"))
     if not covered:
         return findings
     chosen = covered[:: max(1, len(covered) // SAMPLED)]
@@ -100,7 +100,7 @@ def _names(numbers: Iterable[int]) -> str:
     return ", ".join(chemical_symbols[z] for z in sorted(numbers))
 
 
-def compare_with_model(predictions: Predictions) -> list[Finding]:
+def compare_with_model(predictions: Predictions) -> list[DataFinding]:
     """What is wrong with labels, by predictions. A model need not be accurate to give away a unit or a sign."""
     findings = []
     labels, predicted = predictions.forces
@@ -116,7 +116,7 @@ def compare_with_model(predictions: Predictions) -> list[Finding]:
     return findings + _judge_energies(predictions)
 
 
-def _judge_energies(predictions: Predictions) -> list[Finding]:
+def _judge_energies(predictions: Predictions) -> list[DataFinding]:
     """Energies per atom, told by their differences within a composition."""
     label, predicted = (np.array(values, dtype=np.float64) for values in predictions.energy)
     kinds = np.array(predictions.composition)

@@ -10,7 +10,7 @@ from equical.training.audit.boundaries import check_boundaries
 from equical.training.audit.convergence import check_convergence
 from equical.training.audit.copies import check_duplicates, copies_among, equivalents_among
 from equical.training.audit.energies import check_compositions, check_energies
-from equical.training.audit.finding import Finding, origins
+from equical.training.audit.finding import DataFinding, origins
 from equical.training.audit.forces import check_forces, check_stress
 from equical.training.audit.labels import check_other_labels
 from equical.training.audit.structures import check_disorder, check_distances, check_trajectories, mean_move
@@ -30,7 +30,7 @@ SAMPLED = 100
 """Validation frames of which this is asked."""
 
 
-def audit_data(config: DataConfig) -> tuple[list[Frame], list[Finding]]:
+def audit_data(config: DataConfig) -> tuple[list[Frame], list[DataFinding]]:
     """Read a data set and ask everything of it.
 
     Returns:
@@ -61,11 +61,11 @@ def audit_data(config: DataConfig) -> tuple[list[Frame], list[Finding]]:
     return frames, sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
-def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Finding]:
+def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[DataFinding]:
     """Frames of the validation data that training has as good as seen."""
     if not valid:
         advice = "The best model is chosen on the training data: hold something out"
-        return [Finding("warning", "split", "there are no validation data", advice)]
+        return [DataFinding("warning", "split", "there are no validation data", advice)]
     both = [*train, *valid]
     copies = _across(copies_among(both), train, valid)
     findings = []
@@ -73,7 +73,7 @@ def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Finding]
         message = f"{len(copies)} of {len(valid)} validation frames are also training frames"
         advice = "Remove the copies; order, lattice vectors, shift and rotation make no new frame of one"
         many = len(copies) > MANY_COPIES * len(valid)
-        findings.append(Finding("error" if many else "warning", "split", message, advice, origins(copies)))
+        findings.append(DataFinding("error" if many else "warning", "split", message, advice, origins(copies)))
         if many:
             return findings
     looked_at = valid[:: max(1, len(valid) // SAMPLED)]
@@ -86,7 +86,7 @@ def audit_split(train: Sequence[Frame], valid: Sequence[Frame]) -> list[Finding]
         "images of one by symmetry"
     )
     advice = "Validation errors will look too good: split by trajectory (group_key), or in longer runs (block)"
-    return [*findings, Finding("warning", "split", message, advice, origins(near))]
+    return [*findings, DataFinding("warning", "split", message, advice, origins(near))]
 
 
 def _across(groups: Sequence[Sequence[int]], train: Sequence[Frame], valid: Sequence[Frame]) -> list[Frame]:
@@ -101,7 +101,7 @@ def _is_near(frame: Frame, train: Sequence[Frame]) -> bool:
     return any(move is not None and move < TOLD_APART for move in moves)
 
 
-def _unreadable(problems: Sequence[InputError], good: int) -> list[Finding]:
+def _unreadable(problems: Sequence[InputError], good: int) -> list[DataFinding]:
     """Errors of single frames, those that read the same counted together."""
     texts = [str(problem).partition(": ") for problem in problems]
     counts = Counter(text[2] for text in texts)
@@ -109,5 +109,5 @@ def _unreadable(problems: Sequence[InputError], good: int) -> list[Finding]:
     for text, count in counts.items():
         where = tuple(head for head, _, tail in texts if tail == text)
         message = f"{count} of {good + len(problems)} frames cannot be used: {text}"
-        findings.append(Finding("error", "labels", message, "Training stops at the first of them", where))
+        findings.append(DataFinding("error", "labels", message, "Training stops at the first of them", where))
     return findings

@@ -12,7 +12,7 @@ from equical.errors import InputError
 from equical.neighbors.build import pairs_within
 from equical.structures.contacts import bond_lengths
 from equical.structures.occupancy import disordered_site
-from equical.training.audit.finding import Finding, origins
+from equical.training.audit.finding import DataFinding, origins
 from equical.training.data.dataset import Frame
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NEAR = 0.3
 """Å; frames whose atoms moved less than this (root mean square) can be steps of one trajectory."""
 
 
-def check_distances(frames: Sequence[Frame]) -> list[Finding]:
+def check_distances(frames: Sequence[Frame]) -> list[DataFinding]:
     """Bond lengths that betray another unit, and atoms that nearly coincide."""
     ratios = np.array([_shortest(frame) for frame in frames])
     known = ratios[np.isfinite(ratios)]
@@ -38,26 +38,26 @@ def check_distances(frames: Sequence[Frame]) -> list[Finding]:
         # Bonds that are all too long, or too short: a molecule that is pulled apart has bonds of any length.
         if abs(median / factor - 1) < 0.25 and abs(least / factor - 1) < 0.3 and not 0.6 < median < 1.45:
             message = f"the shortest distances are {median:.2f} times a bond length, as if positions were in {unit}"
-            return [Finding("error", "length unit", message, "Convert positions and cells to Å")]
+            return [DataFinding("error", "length unit", message, "Convert positions and cells to Å")]
     close = [frame for frame, ratio in zip(frames, ratios, strict=True) if ratio < 0.5]
     if not close:
         return []
     message = f"{len(close)} of {len(frames)} frames have atoms closer than half a bond length"
     advice = "Keep them only if they are meant to teach repulsion"
-    return [Finding("warning", "close contacts", message, advice, origins(close))]
+    return [DataFinding("warning", "close contacts", message, advice, origins(close))]
 
 
-def check_disorder(images: Mapping[str, Atoms]) -> list[Finding]:
+def check_disorder(images: Mapping[str, Atoms]) -> list[DataFinding]:
     """Structures that stand for a disordered crystal, of which ASE keeps one element of each site."""
     found = {origin: site for origin, atoms in images.items() if (site := disordered_site(atoms)) is not None}
     if not found:
         return []
     message = f"{len(found)} of {len(images)} frames are marked as disordered: {next(iter(found.values()))}"
     advice = "Labels belong to ordered structures: make sure that these are, and delete occupancy"
-    return [Finding("warning", "disorder", message, advice, tuple(found))]
+    return [DataFinding("warning", "disorder", message, advice, tuple(found))]
 
 
-def check_trajectories(frames: Sequence[Frame], grouped: bool, keys: Sequence[str]) -> list[Finding]:
+def check_trajectories(frames: Sequence[Frame], grouped: bool, keys: Sequence[str]) -> list[DataFinding]:
     """Whether consecutive frames are steps of one trajectory while nothing says so.
 
     Args:
@@ -73,7 +73,7 @@ def check_trajectories(frames: Sequence[Frame], grouped: bool, keys: Sequence[st
     message = f"consecutive frames differ by {np.median(moves):.2g} Å (median): steps of trajectories"
     which = f"group_key, for instance {', '.join(keys)}" if keys else "block to the length of a trajectory"
     advice = f"Split whole trajectories, never at random: set {which}"
-    return [Finding("warning", "correlated frames", message, advice)]
+    return [DataFinding("warning", "correlated frames", message, advice)]
 
 
 def mean_move(a: Frame, b: Frame) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.audit.fit import Fit
 from equical.training.audit.units import (
     ENERGY_UNITS,
@@ -56,7 +56,7 @@ class Witness:
     exact: bool
 
 
-def judge_forces(fit: Fit, witness: Witness, per_atom: Fit | None = None) -> list[Finding]:
+def judge_forces(fit: Fit, witness: Witness, per_atom: Fit | None = None) -> list[DataFinding]:
     """What is wrong with forces.
 
     Args:
@@ -80,11 +80,11 @@ def judge_forces(fit: Fit, witness: Witness, per_atom: Fit | None = None) -> lis
     known = _units_of_forces(fit, witness)
     message = f"forces {wrong_sign}need a factor of {abs(factor):.3g} by {witness.name}"
     if known:
-        return [Finding("error", check, f"{message}, as with {' or '.join(known)}", CONVERT)]
+        return [DataFinding("error", check, f"{message}, as with {' or '.join(known)}", CONVERT)]
     if sign < 0 and _within(-factor, witness.right):
-        return [Finding("error", check, f"forces have the wrong sign, by {witness.name}", NEGATE)]
+        return [DataFinding("error", check, f"forces have the wrong sign, by {witness.name}", NEGATE)]
     grave = sign < 0 or not _within(factor, witness.plausible)
-    return [Finding("error" if grave else "warning", check, message, "Check the units of energies and forces")]
+    return [DataFinding("error" if grave else "warning", check, message, "Check the units of energies and forces")]
 
 
 def _says(fit: Fit, k: int) -> bool:
@@ -98,9 +98,9 @@ def _is_per_atom(fit: Fit, per_atom: Fit, witness: Witness) -> bool:
     return better and _within(abs(float(per_atom.slopes[0])), witness.right)
 
 
-def per_atom_finding(witness: Witness, more: str = "") -> Finding:
+def per_atom_finding(witness: Witness, more: str = "") -> DataFinding:
     """Energies are per atom."""
-    return Finding("error", "energy per atom", f"energies are per atom, by {witness.name}{more}", PER_ATOM)
+    return DataFinding("error", "energy per atom", f"energies are per atom, by {witness.name}{more}", PER_ATOM)
 
 
 def _units_of_forces(fit: Fit, witness: Witness) -> list[str]:
@@ -123,7 +123,7 @@ def stress_readings(label: Floats, volume: Floats) -> dict[str, Floats]:
     return {"stress": label, "virial": as_virial(label, volume)} | others
 
 
-def judge_stress(fits: dict[str, Fit], witness: Witness) -> tuple[list[Finding], bool]:
+def judge_stress(fits: dict[str, Fit], witness: Witness) -> tuple[list[DataFinding], bool]:
     """What is wrong with stresses, and whether that can be said at all.
 
     Args:
@@ -136,7 +136,7 @@ def judge_stress(fits: dict[str, Fit], witness: Witness) -> tuple[list[Finding],
         return [], False
     if fits[order].is_certain(0) and all(fits[order].is_better_than(other) for other in (usual, virial)):
         message = f"the components of the stress stand in another order, {order}, by {witness.name}"
-        finding = Finding("error", "stress order", message, "ASE's order is xx yy zz yz xz xy")
+        finding = DataFinding("error", "stress order", message, "ASE's order is xx yy zz yz xz xy")
         return [finding, *_judge_factor(fits[order], witness)], True
     is_right = usual.is_certain(0) and _within(float(usual.slopes[0]), witness.right)
     if virial.is_better_than(usual) or (not is_right and virial.left < 1.02 * usual.left):
@@ -148,7 +148,7 @@ def judge_stress(fits: dict[str, Fit], witness: Witness) -> tuple[list[Finding],
     return _judge_factor(usual, witness), True
 
 
-def _judge_virial(fit: Fit, witness: Witness) -> list[Finding]:
+def _judge_virial(fit: Fit, witness: Witness) -> list[DataFinding]:
     for name, factor in VIRIAL_FACTORS.items():
         for sign in (1.0, -1.0):
             if fit.is_certain(0) and fit.is_close(0, sign * factor, witness.tolerance):
@@ -156,11 +156,11 @@ def _judge_virial(fit: Fit, witness: Witness) -> list[Finding]:
                 times = " × 160.22" if "160.22" in name else ""
                 message = f"the stress is {name}, by {witness.name}"
                 advice = f"Give the stress in eV/Å³, which is {turned}label{times} / volume"
-                return [Finding("error", "virial", message, advice)]
+                return [DataFinding("error", "virial", message, advice)]
     return []
 
 
-def _judge_factor(fit: Fit, witness: Witness) -> list[Finding]:
+def _judge_factor(fit: Fit, witness: Witness) -> list[DataFinding]:
     factor = float(fit.slopes[0])
     if _within(factor, witness.right):
         return []
@@ -169,16 +169,16 @@ def _judge_factor(fit: Fit, witness: Witness) -> list[Finding]:
     for unit, needed in ENERGY_UNITS.items():
         if fit.is_close(0, needed, witness.tolerance):
             message = f"stresses need a factor of {factor:.3g} by {witness.name}, as with energies in {unit}"
-            return [Finding("error", check, message, CONVERT)]
+            return [DataFinding("error", check, message, CONVERT)]
     for unit, needed in STRESS_FACTORS.items():
         if fit.is_close(0, sign * needed, witness.tolerance):
             what = f"the wrong sign and are in {unit}" if sign < 0 else f"the unit {unit}"
-            return [Finding("error", check, f"stresses have {what}, by {witness.name}", STRESS)]
+            return [DataFinding("error", check, f"stresses have {what}, by {witness.name}", STRESS)]
     if sign < 0 and _within(-factor, witness.right):
-        return [Finding("error", check, f"stresses have the wrong sign, by {witness.name}", STRESS)]
+        return [DataFinding("error", check, f"stresses have the wrong sign, by {witness.name}", STRESS)]
     message = f"stresses need a factor of {factor:.3g} by {witness.name}"
     grave = not _within(factor, witness.plausible) or (witness.exact and fit.left < WELL)
-    return [Finding("error" if grave else "warning", check, message, STRESS)]
+    return [DataFinding("error" if grave else "warning", check, message, STRESS)]
 
 
 def _within(value: float, bounds: tuple[float, float]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from equical.training.audit.finding import Finding
+from equical.training.audit.finding import DataFinding
 from equical.training.audit.fit import Fit, fit_slopes
 from equical.training.audit.steps import Steps, find_steps
 from equical.training.audit.verdicts import Witness, judge_forces, judge_stress, per_atom_finding, stress_readings
@@ -32,7 +32,7 @@ class Verdict:
         stress: whether it has judged the stress, as right or wrong.
     """
 
-    findings: list[Finding]
+    findings: list[DataFinding]
     stress: bool
 
 

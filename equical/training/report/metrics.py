@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-__all__ = ["UNITS", "Comparison", "error_summary", "errors_by_element", "errors_by_group"]
+__all__ = ["ERROR_UNITS", "Comparison", "error_summary", "errors_by_element", "errors_by_group"]
 
-UNITS = {
+ERROR_UNITS = {
     "energy_mae_meV_per_atom": "meV/atom",
     "energy_rmse_meV_per_atom": "meV/atom",
     "forces_mae_meV_per_A": "meV/Å",

@@ -16,7 +16,7 @@ from equical.workflows.adsorption.relaxer import Relaxed
 from equical.workflows.adsorption.sites import SiteClass, choose_sites, find_sites
 from equical.workflows.adsorption.surface import BULK_FMAX
 from equical.workflows.adsorption.symmetry import SurfaceSymmetry
-from equical.workflows.screen.plan import Pair, Plan, Surface
+from equical.workflows.screen.plan import Pair, ScreenPlan, WantedSurface
 from equical.workflows.screen.settings import ScreenSettings
 from equical.workflows.screen.store import Row, Store
 from equical.workflows.screen.tasks import Finished, Task
@@ -31,7 +31,7 @@ OUTCOME = ("reason", "seconds")
 class Driver:
     """Goes through a plan, from what the database of an earlier run has."""
 
-    def __init__(self, plan: Plan, store: Store, settings: ScreenSettings, energy_kind: str) -> None:
+    def __init__(self, plan: ScreenPlan, store: Store, settings: ScreenSettings, energy_kind: str) -> None:
         """Nothing is begun yet.
 
         Args:
@@ -42,7 +42,7 @@ class Driver:
         """
         self._plan, self._store, self._settings, self._energy_kind = plan, store, settings, energy_kind
         self._sites: dict[str, tuple[SurfaceSymmetry, tuple[SiteClass, ...]]] = {}
-        self._waiting: list[Surface | Pair] = []
+        self._waiting: list[WantedSurface | Pair] = []
 
     @property
     def wanted(self) -> list[Row]:
@@ -107,19 +107,19 @@ class Driver:
         if node is None:
             return []
         self._waiting = [other for other in self._waiting if other is not node]
-        rows = self._slab(node) if isinstance(node, Surface) else self._adsorptions(node)
+        rows = self._slab(node) if isinstance(node, WantedSurface) else self._adsorptions(node)
         self._store.write(*rows)
         return rows
 
-    def _is_ready(self, node: Surface | Pair) -> bool:
-        if isinstance(node, Surface):
+    def _is_ready(self, node: WantedSurface | Pair) -> bool:
+        if isinstance(node, WantedSurface):
             return node.bulk_key is None or self._is_done(node.bulk_key)
         return self._is_done(node.surface.key) and all(map(self._is_done, node.gases))
 
     def _is_done(self, key: str) -> bool:
         return key in self._store.rows and self._store.rows[key].status == "done"
 
-    def _slab(self, surface: Surface) -> list[Row]:
+    def _slab(self, surface: WantedSurface) -> list[Row]:
         """A slab, cut from the relaxed crystal if it is to be cut."""
         values: dict[str, Any] = {"surface": surface.name}
         try:
@@ -131,7 +131,7 @@ class Driver:
             Row(surface.key, "slab", start, "done" if kept else "open", values | ({"converged": 1} if kept else {}))
         ]
 
-    def _start(self, surface: Surface) -> Atoms:
+    def _start(self, surface: WantedSurface) -> Atoms:
         return surface.start(self._store.rows[surface.bulk_key].atoms if surface.bulk_key else None)
 
     def _adsorptions(self, pair: Pair) -> list[Row]:
@@ -170,7 +170,7 @@ class Driver:
             for placement in placements
         ]
 
-    def _sites_of(self, surface: Surface) -> tuple[SurfaceSymmetry, tuple[SiteClass, ...]]:
+    def _sites_of(self, surface: WantedSurface) -> tuple[SurfaceSymmetry, tuple[SiteClass, ...]]:
         if surface.key not in self._sites:
             slab = self._store.rows[surface.key].atoms
             symmetry = SurfaceSymmetry.of(slab)

@@ -24,11 +24,11 @@ from equical.workflows.common.notes import warn
 from equical.workflows.common.provenance import constraints_of, structure_digest
 from equical.workflows.screen.table import Line
 
-__all__ = ["Pair", "Plan", "Surface", "make_plan"]
+__all__ = ["Pair", "ScreenPlan", "WantedSurface", "make_plan"]
 
 
 @dataclass(frozen=True)
-class Surface:
+class WantedSurface:
     """A slab, given as it is or as a recipe.
 
     Attributes:
@@ -86,7 +86,7 @@ class Pair:
         stoichiometry: gas molecules that make it; empty where the model predicts adsorption energies.
     """
 
-    surface: Surface
+    surface: WantedSurface
     adsorbate: Adsorbate
     stoichiometry: Stoichiometry
 
@@ -111,7 +111,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScreenPlan:
     """Everything that is asked for, each once.
 
     Attributes:
@@ -123,7 +123,7 @@ class Plan:
     unreadable: tuple[str, ...]
 
     @cached_property
-    def surfaces(self) -> dict[str, Surface]:
+    def surfaces(self) -> dict[str, WantedSurface]:
         """By key."""
         return {pair.surface.key: pair.surface for pair in self.pairs.values()}
 
@@ -132,7 +132,7 @@ class Plan:
         return [pair.surface.start(None) + pair.adsorbate.atoms for pair in self.pairs.values()]
 
 
-def make_plan(lines: Sequence[Line], energy_kind: str) -> Plan:
+def make_plan(lines: Sequence[Line], energy_kind: str) -> ScreenPlan:
     """Look into every line; one that cannot be used is warned of, and stops no other.
 
     Args:
@@ -158,7 +158,7 @@ def make_plan(lines: Sequence[Line], energy_kind: str) -> Plan:
         raise InputError(f"the table asks for nothing that can be calculated: {wrong[0]}{more}")
     for complaint in wrong:
         warn(complaint)
-    return Plan(pairs, tuple(wrong))
+    return ScreenPlan(pairs, tuple(wrong))
 
 
 def _distinct(pair: Pair, names: dict[str, str]) -> Pair:
@@ -196,7 +196,7 @@ def _binding_of(value: Any, binding: list[int] | None) -> list[int] | None:
     return binding if isinstance(value, Atoms | PathLike) else None
 
 
-def _surfaces(line: Line) -> Iterator[Surface]:
+def _surfaces(line: Line) -> Iterator[WantedSurface]:
     bulks, slabs = line.several("bulk"), line.several("slab")
     if bool(bulks) == bool(slabs):
         raise InputError("it must say either bulk or slab")
@@ -222,18 +222,18 @@ def _surfaces(line: Line) -> Iterator[Surface]:
                 raise InputError(f"the lattice constant of {what} is only an estimate: leave out keep_bulk")
             for note in notes_on_cut(recipe, bulk):
                 warn(f"{line.where} of the table: {note}")
-            surface = Surface(_name(what, recipe, freeze, stated), recipe=recipe, bulk=bulk, freeze=freeze)
+            surface = WantedSurface(_name(what, recipe, freeze, stated), recipe=recipe, bulk=bulk, freeze=freeze)
             surface.start(None)  # refuses what cannot be cut or frozen, while its line can be named
             yield surface
 
 
-def _given(line: Line, value: Any, freeze: int | None) -> Surface:
+def _given(line: Line, value: Any, freeze: int | None) -> WantedSurface:
     what = line.path_or_name(value)
     read = what if isinstance(what, Atoms) else read_structure(what)
     slab = freeze_bottom(standard_slab(read), freeze)
     for note in notes_on_given(slab):
         warn(f"{line.where} of the table: {note}")
-    return Surface(_label(what), given=slab)
+    return WantedSurface(_label(what), given=slab)
 
 
 def _name(what: Any, recipe: SlabFromBulk, freeze: int | None, stated: dict[str, Any]) -> str:

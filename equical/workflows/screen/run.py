@@ -27,7 +27,7 @@ from equical.workflows.common.provenance import identity_of
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.screen.driver import Driver
 from equical.workflows.screen.files import SCREEN_FILES, write_screen
-from equical.workflows.screen.plan import Plan, make_plan
+from equical.workflows.screen.plan import ScreenPlan, make_plan
 from equical.workflows.screen.result import ScreenResult, adsorptions_of, failures_of
 from equical.workflows.screen.settings import ScreenSettings
 from equical.workflows.screen.status import expected
@@ -142,7 +142,7 @@ def _database(folder: RunFolder) -> Iterator[Path]:
         yield Path(temporary) / DATABASE
 
 
-def _go(driver: Driver, workers: Workers, plan: Plan, *, show: bool) -> None:
+def _go(driver: Driver, workers: Workers, plan: ScreenPlan, *, show: bool) -> None:
     """Work until nothing is left that can be done, and show how far it is."""
     ended = sum(row.status != "open" for row in driver.wanted)
     failed = 0
@@ -156,7 +156,7 @@ def _go(driver: Driver, workers: Workers, plan: Plan, *, show: bool) -> None:
             bar.update()
 
 
-def _result(driver: Driver, plan: Plan, settings: ScreenSettings, before: int) -> ScreenResult:
+def _result(driver: Driver, plan: ScreenPlan, settings: ScreenSettings, before: int) -> ScreenResult:
     rows = driver.wanted
     order = {key: place for place, key in enumerate(plan.pairs)}
     rows.sort(key=lambda row: order.get(row.pair, -1))

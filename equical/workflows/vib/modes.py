@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms, units
 from numpy.typing import NDArray
 
-__all__ = ["ImaginaryMode", "NormalModes", "find_modes", "movers"]
+__all__ = ["ImaginaryVibration", "NormalModes", "find_modes", "movers"]
 
 EV_PER_ROOT = units._hbar * units.m / np.sqrt(units._e * units._amu)
 """eV of a quantum of vibration for a root of 1 eV/Å²/amu."""
@@ -47,7 +47,7 @@ class NormalModes:
 
 
 @dataclass(frozen=True)
-class ImaginaryMode:
+class ImaginaryVibration:
     """A direction in which the energy falls.
 
     Attributes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from equical.workflows.common.molecule import Geometry
 from equical.workflows.common.result import Result
 from equical.workflows.vib.hessian import Hessian
-from equical.workflows.vib.modes import ImaginaryMode, NormalModes
+from equical.workflows.vib.modes import ImaginaryVibration, NormalModes
 from equical.workflows.vib.thermo import Thermochemistry
 
 __all__ = ["VibResult"]
@@ -48,7 +48,7 @@ class VibResult(Result):
     point_group: str | None
     modes: NormalModes = field(repr=False)
     hessian: Hessian = field(repr=False)
-    imaginary_modes: list[ImaginaryMode]
+    imaginary_modes: list[ImaginaryVibration]
     thermo: Thermochemistry
 
     UNITS: ClassVar[Mapping[str, str]] = {

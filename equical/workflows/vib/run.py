@@ -27,7 +27,7 @@ from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax import relax
 from equical.workflows.vib.files import VIB_FILES, write_vib
 from equical.workflows.vib.hessian import Hessian, make_hessian
-from equical.workflows.vib.modes import ImaginaryMode, NormalModes, find_modes, movers
+from equical.workflows.vib.modes import ImaginaryVibration, NormalModes, find_modes, movers
 from equical.workflows.vib.pointgroup import point_group
 from equical.workflows.vib.result import VibResult
 from equical.workflows.vib.settings import Statistics, VibSettings
@@ -216,9 +216,9 @@ def _rigid(structure: Atoms, moved: list[int], molecule: Atoms | None) -> NDArra
     return rigid_motions(structure, molecule)
 
 
-def _imaginary(modes: NormalModes, structure: Atoms, moved: list[int]) -> list[ImaginaryMode]:
+def _imaginary(modes: NormalModes, structure: Atoms, moved: list[int]) -> list[ImaginaryVibration]:
     return [
-        ImaginaryMode(number, frequency, movers(modes.displacements[number - 1], structure, moved))
+        ImaginaryVibration(number, frequency, movers(modes.displacements[number - 1], structure, moved))
         for number, frequency in enumerate(modes.frequencies.tolist(), start=1)
         if frequency < 0
     ]
@@ -243,7 +243,7 @@ def _thermo(
     )
 
 
-def _judge(hessian: Hessian, modes: NormalModes, imaginary: list[ImaginaryMode], thermo: Thermochemistry) -> None:
+def _judge(hessian: Hessian, modes: NormalModes, imaginary: list[ImaginaryVibration], thermo: Thermochemistry) -> None:
     """Say what makes the result doubtful."""
     if hessian.asymmetry > LARGEST_ASYMMETRY * hessian.largest:
         warn(
