@@ -14,6 +14,7 @@ from equical.cli.options import (
     finish,
     optional_structure_argument,
     output_options,
+    resume_option,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Comma(click.ParamType):
 )
 @click.option("--json", "as_json", is_flag=True, help="Print result.json in place of the table.")
 @calculator_options
+@resume_option
 @output_options
 def bench(
     structure: StructureFile | None,
@@ -77,6 +79,7 @@ def bench(
     dtype: str,
     output: Path | None,
     overwrite: bool,
+    resume: bool,
     quiet: bool,
 ) -> None:
     """Time and memory of a step against the number of atoms, on this machine.
@@ -103,6 +106,7 @@ def bench(
             time_limit=time_limit,
             output=folder,
             overwrite=overwrite,
+            resume=resume,
             progress=not quiet,
         )
     if as_json:

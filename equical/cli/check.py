@@ -19,6 +19,7 @@ from equical.cli.options import (
     make_calculator,
     output_options,
     refuse_options_of_models,
+    resume_option,
 )
 from equical.errors import InputError
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--quick", is_flag=True, help="Fewer points, directions and steps.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Do this check alone; repeat it.")
 @calculator_options
+@resume_option
 @output_options
 def check(
     calculator: str | None,
@@ -47,6 +49,7 @@ def check(
     dtype: str,
     output: Path | None,
     overwrite: bool,
+    resume: bool,
     quiet: bool,
 ) -> None:
     """Examine a model, or any ASE calculator, for wrong numbers.
@@ -81,6 +84,7 @@ def check(
             checks=only or None,
             output=folder,
             overwrite=overwrite,
+            resume=resume,
             progress=not quiet,
         )
     if not quiet:

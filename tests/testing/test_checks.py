@@ -95,15 +95,33 @@ def test_a_direct_model_is_told_what_it_is(structures):
 BROKEN_FORCE_HEAD = next(kind for kind in BROKEN if kind.__name__ == "ForceHead")
 
 
-def test_a_calculator_that_breaks_has_failed(structures):
-    class Raising(Pair):
-        def solve(self, atoms):
-            if atoms.cell.handedness < 0:
-                raise ValueError("left-handed cells are not\nsupported")
-            return super().solve(atoms)
+class Raising(Pair):
+    def solve(self, atoms):
+        if atoms.cell.handedness < 0:
+            raise ValueError("left-handed cells are not\nsupported")
+        return super().solve(atoms)
 
+
+def test_a_calculator_that_breaks_has_failed(structures):
     (finding,) = check(Raising, structures, quick=True, checks=["cells"]).failed
     assert "left-handed cells are not supported" in finding.detail
+
+
+def test_a_killed_examination_goes_on_after_the_last_check(structures, tmp_path, monkeypatch):
+    def killed(subject):
+        raise KeyboardInterrupt
+
+    options = {"checks": ["cells", "forces"], "quick": True, "output": tmp_path / "out"}
+    whole = check(Raising, structures["crystal"], **options | {"output": None})
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setitem(CHECKS, "forces", killed)
+        check(Raising, structures["crystal"], **options)
+    with monkeypatch.context() as patch:
+        patch.setitem(CHECKS, "cells", killed)
+        result = check(Raising, structures["crystal"], resume=True, **options)
+    assert [str(finding) for finding in result.findings] == [str(finding) for finding in whole.findings]
+    with pytest.raises(InputError, match="another structure|structures were"):
+        check(Raising, structures["slab"], resume=True, **options)
 
 
 def test_our_models_agree_however_they_are_run(tiny_calculator):

@@ -8,6 +8,7 @@ import random
 import signal
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,6 +90,16 @@ def _adsorptions(atoms, adsorbates=("N", "O"), **options):
     )
 
 
+def _neb(atoms, **options):
+    final = atoms.copy()
+    final.positions[0] += [0.3, 0.2, 0.1]
+    return equical.neb(atoms, final, **{"calculator": EMT(), "images": 1, "steps": 2} | options)
+
+
+def _search(atoms, **options):
+    return equical.search("Cu", **{"calculator": EMT(), "structures": 1, "operations": 4, "steps": 2} | options)
+
+
 def _bench(atoms, **options):
     return equical.bench(structure=atoms, **{"sizes": [1], "steps": 1, "device": "cpu"} | options)
 
@@ -117,12 +128,20 @@ WORKFLOWS = {
     "adsorption_energy": Workflow(equical.adsorption_energy, slab, _adsorption, {"adsorbate": "no such thing"}),
     "screen": Workflow(equical.screen, slab, _screen, {"adsorbates": "no such thing"}),
     "adsorption_energies": Workflow(equical.adsorption_energies, slab, _adsorptions, {"adsorbates": ["no such thing"]}),
+    "neb": Workflow(equical.neb, copper, _neb, {"images": 0}),
+    "search": Workflow(equical.search, copper, _search, {"structures": 0}),
     "bench": Workflow(equical.bench, copper, _bench, {"executions": ["cuda-graph"]}),
     "check": Workflow(equical.check, copper, _check, {"checks": ["no such check"]}),
 }
 
-WITHOUT_RESUME = {"bench"}
-"""Times measured now and then do not belong in one table."""
+RUN = {"output": None, "overwrite": False, "resume": False, "progress": False}
+"""What every run is told, with the defaults."""
+
+LASTING = {*WORKFLOWS, "train", "finetune"}
+"""Public functions that make a run in a folder, which can be interrupted."""
+
+AT_ONCE = {"evaluate", "calibrate", "convert", "check_data"}
+"""Those that return a result and have nothing to go on from: what they write is there as a whole, or not at all."""
 
 
 def the_world():
@@ -169,18 +188,68 @@ def run(request, tmp_path_factory, tiny_model):
         return Run(workflow, result, folder, (world, the_world()), (before, atoms))
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
+def public_functions():
+    """Functions of the package that return a result, by name."""
+    found = {name: getattr(equical, name) for name in equical.__all__}
+    found = {name: one for name, one in found.items() if inspect.isfunction(one)}
+    return {name: one for name, one in found.items() if "Result" in str(inspect.signature(one).return_annotation)}
+
+
+def test_no_function_is_left_out():
+    assert public_functions().keys() | {"check_data"} == LASTING | AT_ONCE
+
+
+@pytest.mark.parametrize("name", sorted(LASTING))
 def test_all_functions_take_the_same_keywords(name):
-    parameters = inspect.signature(WORKFLOWS[name].function).parameters
-    expected = {"output": None, "overwrite": False, "resume": False, "progress": False}
-    for keyword, default in expected.items():
-        if keyword == "resume" and name in WITHOUT_RESUME:
-            assert keyword not in parameters
-            continue
+    parameters = inspect.signature(getattr(equical, name)).parameters
+    for keyword, default in RUN.items():
         assert parameters[keyword].default is default
         assert parameters[keyword].kind is inspect.Parameter.KEYWORD_ONLY
     assert inspect.Parameter.VAR_KEYWORD not in {parameter.kind for parameter in parameters.values()}
-    assert inspect.signature(WORKFLOWS[name].function).return_annotation.endswith("Result")
+    assert inspect.signature(getattr(equical, name)).return_annotation.endswith("Result")
+
+
+NO_SETTINGS = {
+    "atoms",
+    "structure",
+    "structures",
+    "initial",
+    "final",
+    "path",
+    "table",
+    "slab",
+    "adsorbate",
+    "adsorbates",
+    "coverages",
+    "references",
+    "calculator",
+    "model",
+    "device",
+    "dtype",
+    "workers",
+    "memory",
+    "scheduler",
+    "retry_failed",
+}
+"""What is computed, and what computes."""
+
+IN_OTHER_WORDS = {("neb", "images"), ("search", "units"), ("search", "distances")}
+"""Settings that functions take in a shorter form."""
+
+
+@pytest.mark.parametrize("name", sorted(WORKFLOWS.keys() - {"relax_many"}))  # which takes the settings as one
+def test_settings_are_spelled_out_as_they_are(name):
+    """A default stands in a function for those who read its signature, and in the settings that check it."""
+    room = import_module(WORKFLOWS[name].function.__module__.rpartition(".")[0] + ".settings")
+    settings = getattr(room, [one for one in room.__all__ if one.endswith("Settings")][-1])
+    fields = {field.name: field for field in dataclasses.fields(settings)}
+    parameters = inspect.signature(WORKFLOWS[name].function).parameters
+    for keyword in parameters.keys() - RUN.keys() - NO_SETTINGS:
+        default = parameters[keyword].default
+        if (name, keyword) not in IN_OTHER_WORDS and default is not inspect.Parameter.empty:
+            assert default == fields[keyword].default, keyword
+    missing = {"reference"} if name == "adsorption_energies" else set()  # each adsorbate has its own
+    assert fields.keys() - parameters.keys() == missing
 
 
 def test_results_are_frozen_and_alike(run):
@@ -245,7 +314,7 @@ def test_what_is_refused_leaves_earlier_results(run):
         run.workflow.run(run.workflow.start(), output=run.folder)
     with pytest.raises(equical.InputError):
         run.workflow.run(run.workflow.start(), output=run.folder, overwrite=True, **run.workflow.refused)
-    if run.folder.name != "relax_many":  # where one structure that cannot be relaxed does not stop the others
+    if run.folder.name not in ("relax_many", "search"):  # one that cannot be relaxed stops no other; no structure
         broken = run.workflow.start()
         broken.positions[0] = np.nan
         with pytest.raises(equical.InputError):
@@ -255,7 +324,5 @@ def test_what_is_refused_leaves_earlier_results(run):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_finished_run_can_be_taken_up(run):
-    if run.folder.name in WITHOUT_RESUME:
-        pytest.skip("has nothing to take up")
     again = run.workflow.run(run.workflow.start(), output=run.folder, resume=True)
     assert (type(again), again.converged, again.output) == (type(run.result), run.result.converged, run.folder)

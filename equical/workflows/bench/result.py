@@ -49,6 +49,9 @@ class BenchRow:
     fill: float | None
     gave_up: bool
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step_times", tuple(self.step_times))
+
 
 @dataclass(frozen=True)
 class BenchSkip:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from operator import not_
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +21,14 @@ from equical.catalogue import AUTO, named_model
 from equical.errors import InputError
 from equical.workflows.bench.files import BENCH_FILES, write_bench
 from equical.workflows.bench.machine import device_name
-from equical.workflows.bench.measure import WARM_UP, Trial, measure
+from equical.workflows.bench.measure import WARM_UP, measure
 from equical.workflows.bench.result import BenchResult, BenchRow, BenchSkip
 from equical.workflows.bench.settings import SIZES, BenchSettings
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import noted_warnings, warn
+from equical.workflows.common.parts import Parts
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.surroundings import surroundings_kept
 
@@ -46,12 +50,13 @@ def bench(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     time_limit: float = 300.0,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     progress: bool = False,
 ) -> BenchResult:
     """Measure the cost of steps as molecular dynamics takes them, for several sizes and executions.
 
     Executions take turns step by step, so that a machine that is busy at times is unfair to none of them. Close other
-    programs nevertheless. A benchmark cannot be resumed: times measured now and then do not belong in one table.
+    programs nevertheless.
 
     Args:
         model: name of a shipped model, or its folder; ``"auto"`` is the one made for the structure, and without one
@@ -65,8 +70,9 @@ def bench(  # noqa: PLR0913 (the settings are spelled out for those who call thi
         steps: counted for each size and execution.
         time_limit: s that one execution may take for one size, preparation included. Where it has measured no step by
             then, it is skipped there and for larger sizes, and a warning says so.
-        output: folder for ``result.json`` and ``bench.png``.
+        output: folder for ``result.json`` and ``bench.png``; None writes nothing.
         overwrite: accept a folder with earlier results.
+        resume: go on with an interrupted run on the same machine; sizes that were measured are not measured again.
         progress: show a progress bar.
 
     Raises:
@@ -74,40 +80,39 @@ def bench(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     """
     began = time.perf_counter()
     settings = BenchSettings(tuple(sizes), tuple(executions), timestep, steps, time_limit)
-    with RunFolder(output, BENCH_FILES, overwrite=overwrite) as folder, noted_warnings() as noted:
+    with RunFolder(output, BENCH_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
         model = named_model(model, [] if structure is None else [structure])
         first = EquiCalc(model, device=device, dtype=dtype, execution="eager")
-        for (
-            execution
-        ) in settings.executions:  # one that this device does not have is refused before anything is removed
-            EquiCalc(first.checkpoint, device, dtype, execution)
+        make = partial(EquiCalc, first.checkpoint, device, dtype)
+        for name in settings.executions:  # one that this device does not have is refused before anything is removed
+            make(name)
         unit = _default_structure(first) if structure is None else structure
         check_structure(unit)
         cells = {len(cell): cell for cell in (_supercell(unit, size) for size in sorted(settings.sizes))}
         first.get_potential_energy(unit)  # and so is what the model does not cover
-        folder.begin("bench", settings, first, unit)
+        machine = device_name(torch.device(first.parameters["device"]))
+        threads = 0 if first.parameters["device"].startswith("cuda") else torch.get_num_threads()
+        folder.begin("bench", settings, first, unit, machine=machine, threads=threads)
+        parts = Parts(folder)
         rows: list[BenchRow] = []
         skipped: list[BenchSkip] = []
         total = len(cells) * len(settings.executions) * (WARM_UP + steps)
         with progress_bar(None, "bench", "steps", show=progress, total=total) as bar:
-            for atoms in cells.values():
+            for size, atoms in cells.items():
                 slow = {skip.execution for skip in skipped}
-                calculators = {
-                    name: EquiCalc(first.checkpoint, device, dtype, name)
-                    for name in settings.executions
-                    if name not in slow
-                }
-                skipped += [BenchSkip(name, len(atoms), "too slow at fewer atoms") for name in sorted(slow)]
-                bar.update(len(slow) * (WARM_UP + steps))
-                for trial in measure(atoms, calculators, settings, bar):
-                    _keep(trial, atoms, settings, rows, skipped)
-        _tell(skipped, time_limit)
+                names = [name for name in settings.executions if name not in slow]
+                skipped += [BenchSkip(name, size, "too slow at fewer atoms") for name in sorted(slow)]
+                found = parts.get(str(size), partial(_measured, atoms, make, names, settings, bar))
+                rows += [BenchRow(**row) for row in found["rows"]]
+                skipped += [BenchSkip(**skip) for skip in found["skipped"]]
+                bar.update((len(rows) + len(skipped)) * (WARM_UP + steps) - bar.n)
+        _tell(rows, skipped, settings)
         result = BenchResult(
             rows=tuple(rows),
             skipped=tuple(skipped),
             formula=unit.get_chemical_formula(empirical=True),
-            device=device_name(torch.device(first.parameters["device"])),
-            threads=0 if first.parameters["device"].startswith("cuda") else torch.get_num_threads(),
+            device=machine,
+            threads=threads,
             settings=settings,
             converged=not skipped and all(len(row.step_times) == steps and not row.gave_up for row in rows),
             warnings=tuple(noted),
@@ -120,22 +125,30 @@ def bench(  # noqa: PLR0913 (the settings are spelled out for those who call thi
     return result
 
 
-def _keep(trial: Trial, atoms: Atoms, settings: BenchSettings, rows: list[BenchRow], skipped: list[BenchSkip]) -> None:
-    """Put a trial where it belongs."""
-    if not trial.times:
-        skipped.append(BenchSkip(trial.execution, len(atoms), f"nothing measured in {settings.time_limit:g} s"))
-        return
-    rows.append(trial.row(atoms, settings.timestep))
-    if len(trial.times) < settings.steps:
-        done = f"{len(trial.times)} of {settings.steps} steps"
-        warn(f"{trial.execution} at {len(atoms)} atoms: time was up after {done} (--time-limit)")
+def _measured(
+    atoms: Atoms, make: Callable[[str], EquiCalc], names: Sequence[str], settings: BenchSettings, bar: Any
+) -> dict[str, Any]:
+    """What was found at one size."""
+    rows: list[BenchRow] = []
+    skipped: list[BenchSkip] = []
+    for trial in measure(atoms, {name: make(name) for name in names}, settings, bar):
+        if trial.times:
+            rows.append(trial.row(atoms, settings.timestep))
+        else:
+            reason = f"nothing measured in {settings.time_limit:g} s"
+            skipped.append(BenchSkip(trial.execution, len(atoms), reason))
+    return {"rows": [asdict(row) for row in rows], "skipped": [asdict(skip) for skip in skipped]}
 
 
-def _tell(skipped: Sequence[BenchSkip], time_limit: float) -> None:
-    """Warn of what was skipped, once for each execution."""
+def _tell(rows: Sequence[BenchRow], skipped: Sequence[BenchSkip], settings: BenchSettings) -> None:
+    """Warn of what was cut short, and of what was skipped, once for each execution."""
+    for row in rows:
+        if len(row.step_times) < settings.steps:
+            done = f"{len(row.step_times)} of {settings.steps} steps"
+            warn(f"{row.execution} at {row.num_atoms} atoms: time was up after {done} (--time-limit)")
     for execution in dict.fromkeys(skip.execution for skip in skipped):
         sizes = ", ".join(str(skip.num_atoms) for skip in skipped if skip.execution == execution)
-        warn(f"{execution} skipped at {sizes} atoms: no step within {time_limit:g} s (--time-limit)")
+        warn(f"{execution} skipped at {sizes} atoms: no step within {settings.time_limit:g} s (--time-limit)")
 
 
 def _default_structure(calculator: EquiCalc) -> Atoms:

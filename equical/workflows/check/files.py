@@ -8,10 +8,11 @@ from equical.files import atomic_path
 from equical.workflows.check.plots import plot_check
 from equical.workflows.check.result import CheckResult
 from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.parts import PARTS
 
 __all__ = ["CHECK_FILES", "write_check"]
 
-CHECK_FILES = ("check.csv", "check.png")
+CHECK_FILES = ("check.csv", "check.png", PARTS)
 """What a run leaves in its folder."""
 
 

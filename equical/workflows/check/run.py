@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from ase import Atoms
 
 from equical.catalogue import AUTO, named_model
@@ -21,7 +23,9 @@ from equical.workflows.check.settings import CheckSettings
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
+from equical.workflows.common.parts import Parts
 from equical.workflows.common.progress import progress_bar
+from equical.workflows.common.provenance import structure_digest
 from equical.workflows.common.surroundings import surroundings_kept
 
 if TYPE_CHECKING:
@@ -60,7 +64,7 @@ def check(
         checks: names of the checks to do; None for all.
         output: folder for ``result.json``, ``check.csv`` and ``check.png``; None writes nothing.
         overwrite: accept a folder with earlier results.
-        resume: accept a folder with earlier results of the same calculator; all is measured again, as it takes little.
+        resume: go on with an interrupted run in ``output``; checks that were done are not done again.
         progress: show a progress bar.
 
     Returns:
@@ -83,10 +87,13 @@ def check(
             mirror=_keeps_mirrors(first),
             quick=quick,
         )
-        folder.begin("check", settings, first, next(iter(named.values())))
+        digests = {name: structure_digest(atoms) for name, atoms in named.items()}
+        folder.begin("check", settings, first, next(iter(named.values())), structures=digests)
+        parts = Parts(folder)
         findings: list[Finding] = []
         for name in progress_bar(checks or list(CHECKS), "checks", "checks", show=progress):
-            findings += _asked(name, subject)
+            found = parts.get(name, lambda name=name: {"findings": [asdict(one) for one in _asked(name, subject)]})
+            findings += map(_finding, found["findings"])
         result = CheckResult(
             findings=tuple(findings),
             conservative=subject.conservative,
@@ -112,6 +119,13 @@ def _asked(name: str, subject: Subject) -> list[Finding]:
         reason = " ".join(str(error).split()) or type(error).__name__
         found.append(Finding(name, float("nan"), 0.0, "", "", f"{type(error).__name__}: {reason}"))
     return found
+
+
+def _finding(kept: Mapping[str, Any]) -> Finding:
+    """What was measured, from what JSON keeps of it: null in place of NaN, lists in place of arrays."""
+    value = float("nan") if kept["value"] is None else kept["value"]
+    curve = {name: np.asarray(points, dtype=float) for name, points in kept["curve"].items()}
+    return Finding(**{**kept, "value": value, "curve": curve})
 
 
 def _maker(

@@ -147,7 +147,7 @@ def test_what_does_not_come_back_is_interrupted(tiny_model, tmp_path, monkeypatc
     with pytest.warns(UserWarning, match="auto skipped at 1 atoms"):
         result = bench(tiny_model, bulk("Cu"), sizes=[1], time_limit=0.2, device="cpu", output=tmp_path)
     assert (result.rows, result.converged) == ((), False)
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "result.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "parts.json", "result.json"}
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,32 @@ def test_what_is_refused_leaves_earlier_results(tiny_model, tmp_path, settings):
     with pytest.raises(InputError):
         bench(tiny_model, **settings, sizes=[1], device="cpu", output=tmp_path, overwrite=True)
     assert (tmp_path / "result.json").read_text() == "precious"
+
+
+def test_a_killed_benchmark_goes_on_after_the_last_size(tiny_model, tmp_path, monkeypatch):
+    measured, options = [], {"sizes": [4, 8], "steps": 1, "device": "cpu", "output": tmp_path / "out"}
+
+    def measure_until(killed):
+        def watched(atoms, *rest):
+            if len(atoms) == killed:
+                raise KeyboardInterrupt
+            measured.append(len(atoms))
+            return measure.measure(atoms, *rest)
+
+        monkeypatch.setattr(module, "measure", watched)
+
+    measure_until(killed=8)
+    with pytest.raises(KeyboardInterrupt):
+        bench(tiny_model, **options)
+    measure_until(killed=None)
+    result = bench(tiny_model, resume=True, **options)
+    assert measured == [4, 8] == [row.num_atoms for row in result.rows]
+    again = bench(tiny_model, resume=True, **options)
+    assert measured == [4, 8] and again.rows == result.rows
+    monkeypatch.setattr(module, "device_name", lambda device: "another machine")
+    with pytest.raises(InputError, match="machine was"):
+        bench(tiny_model, resume=True, **options)
+    (tmp_path / "out" / "parts.json").write_text("{")
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="parts.json is damaged"):
+        bench(tiny_model, resume=True, **options)
