@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import lzma
 import re
 import zlib
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from equical.errors import InputError
 
-__all__ = ["content", "find_format"]
+__all__ = ["content", "find_format", "lines_of"]
 
 ADVICE = {
     "lmdb": "an LMDB data base is not read: export it to .extxyz or to ASE's .db",
@@ -100,6 +101,18 @@ def content(path: Path, most: int = -1) -> bytes:
 
     with _unpacking(path), open_with_compression(str(path), "rb") as file:
         return bytes(file.read(most))
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """Lines of a text, one after the other, unpacked if it is compressed; letters beyond ASCII may be wrong ones.
+
+    Raises:
+        InputError: as :func:`content`.
+    """
+    from ase.io.formats import open_with_compression
+
+    with _unpacking(path), io.TextIOWrapper(open_with_compression(str(path), "rb"), "latin-1") as file:
+        yield from file
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equical.errors import InputError
+from equical.structures.counts import COUNTED, check_counts
 from equical.structures.elements import unknown_symbol
-from equical.structures.formats import content, find_format
+from equical.structures.formats import content, find_format, lines_of
 from equical.structures.species import (
     Species,
     check_lammps_data,
@@ -37,6 +39,9 @@ XYZ = ("extxyz", "xyz")
 HEAD = 100_000
 """Bytes within which the first frame of a dump says what its columns are."""
 
+TOO_WIDE = re.compile(r"Properties=[^ ]*:[0-9]{5,}")
+"""A number of columns of one property that no file has."""
+
 LONGEST_REASON = 200
 """Characters of what a reader of ASE says, which may quote whole lines of a file that is no text."""
 
@@ -47,8 +52,14 @@ class _Frames(io.TextIOWrapper):
     _ends = 0
 
     def readline(self, *size: Any) -> str:  # type: ignore[override]  # as typeshed has to say of its own
-        """The next line; what follows the last is empty, as often as one may look for another frame."""
+        """The next line; what follows the last is empty, as often as one may look for another frame.
+
+        Raises:
+            InputError: that has been asked for too often, or the line states columns without end.
+        """
         line = super().readline(*size)
+        if "Properties=" in line and TOO_WIDE.search(line):
+            raise InputError("it states more columns in Properties than any line has")
         if not line:
             self._ends += 1
             if self._ends > 3:
@@ -169,6 +180,8 @@ def _looked_up_symbol(error: KeyError) -> bool:
 def _read(path: Path, kind: str, species: Species, rows: bool) -> list[Atoms]:
     if kind == "db" and rows:
         return _read_rows(path)
+    if kind in COUNTED:
+        check_counts(kind, lines_of(path))
     if kind in XYZ:
         return _read_xyz(path, kind, species)
     if kind in ("lammps-dump-text", "lammps-dump-binary", "netcdftrajectory"):

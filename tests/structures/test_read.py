@@ -25,6 +25,7 @@ DATA = (
     "a comment\n\n2 atoms\n2 atom types\n0 3 xlo xhi\n0 3 ylo yhi\n0 3 zlo zhi\n\n{}Atoms # atomic\n\n"
     "1 1 0 0 0\n2 2 1.5 1.5 1.5\n"
 )
+CUBE = "\n\n999999999999 0 0 0\n1 1 0 0\n1 0 1 0\n1 0 0 1\n29 29 0 0 0\n0\n"
 POSCAR = "a title\n1.0\n3 0 0\n0 3 0\n0 0 3\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
 
@@ -45,7 +46,7 @@ def put(path, content):
         ("long.xyz", "99999999999999999999\n\nCu 0 0 0\n", "it ends within a frame"),
         ("second.xyz", WATER + "9999999999\n\nCu 0 0 0\n", "it ends within a frame"),
         ("long.xyz.gz", gzip.compress(b"99999999999\n\nCu 0 0 0\n"), "it ends within a frame"),
-        ("long.vasp", POSCAR.replace("1 1\n", "999999999999\n").replace("a title", "Cu"), "does not fit into memory"),
+        ("long.cube", CUBE, "does not fit into memory"),
         ("cut.xyz.gz", gzip.compress(WATER.encode())[:-12], "cannot unpack .*cut.xyz.gz: it is cut short, damaged"),
         ("cut.cif.bz2", bz2.compress(WATER.encode())[:20], "cannot unpack .*: it is cut short, damaged"),
         ("plain.xyz.xz", WATER, "cannot unpack .*plain.xyz.xz: .* or no xz file at all"),
