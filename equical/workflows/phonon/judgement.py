@@ -1,12 +1,14 @@
 """What makes phonons doubtful, before any frequency is looked at."""
 
+from ase import Atoms
 from phonopy import Phonopy
 
 from equical.neighbors.cells import heights
 from equical.workflows.common.notes import warn
-from equical.workflows.phonon.forces import ForceConstants
+from equical.workflows.common.spacegroup import SYMPREC as NEARLY
+from equical.workflows.phonon.forces import SYMPREC, ForceConstants, symmetry_dataset
 
-__all__ = ["LARGEST_FORCE", "judge_force_constants", "judge_supercell", "supercell_width"]
+__all__ = ["LARGEST_FORCE", "judge_force_constants", "judge_supercell", "judge_symmetry", "supercell_width"]
 
 LARGEST_FORCE = 1e-3
 """eV/Å. A structure with a larger force is refused: it is no minimum, and what phonons tell about it is not either."""
@@ -21,6 +23,17 @@ LARGEST_VIOLATION = 0.02
 def supercell_width(phonopy: Phonopy) -> float:
     """Å, least distance between opposite faces of the supercell."""
     return float(heights(phonopy.supercell.cell).min())
+
+
+def judge_symmetry(crystal: Atoms) -> None:
+    """Warn of a crystal that misses a higher symmetry by less than relaxations tell, as loosely relaxed ones do."""
+    exact, nearly = symmetry_dataset(crystal, SYMPREC), symmetry_dataset(crystal, NEARLY)
+    if exact is not None and nearly is not None and exact.number != nearly.number:
+        warn(
+            f"the crystal is {nearly.international} ({nearly.number}) to within {NEARLY:g} Å, and only "
+            f"{exact.international} ({exact.number}) to within {SYMPREC:g} Å, which decides about displacements and the "
+            "path of the bands: unless the difference is meant, relax it with --symmetry, or more tightly"
+        )
 
 
 def judge_supercell(phonopy: Phonopy) -> None:

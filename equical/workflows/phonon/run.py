@@ -34,6 +34,7 @@ from equical.workflows.phonon.judgement import (
     LARGEST_FORCE,
     judge_force_constants,
     judge_supercell,
+    judge_symmetry,
     supercell_width,
 )
 from equical.workflows.phonon.modes import (
@@ -132,6 +133,7 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
         repeats = settings.supercell
         if isinstance(repeats, float):
             repeats = repeats_for_length(crystal.cell[:], repeats)
+        judge_symmetry(crystal)
         phonopy = displaced_supercells(crystal, repeats, displacement, SYMPREC)
         constants = make_force_constants(phonopy, calc, store, progress)
         with progress_bar(None, "bands", "", show=progress, total=4, bar_format="{desc}") as bar:

@@ -514,3 +514,12 @@ def test_isotopes_are_told_apart_whatever_their_order():
     assert mixed == pytest.approx(reordered, rel=1e-4)
     assert heavy < mixed < light
     assert light / heavy == pytest.approx((66 / 60) ** 0.5, rel=1e-3)
+
+
+@narrow
+def test_a_symmetry_that_is_nearly_there_is_pointed_out():
+    strained = bulk("Cu", a=3.6)
+    strained.set_cell(strained.cell[:] @ np.diag([1.0005, 1, 0.9995]), scale_atoms=True)
+    with pytest.warns(UserWarning, match=r"is Fm-3m \(225\) to within 0.01 Å, and only Immm \(71\) to within 0.0001 Å"):
+        result = phonon(strained, EMT(), supercell=(2, 2, 2), mesh=5.0, force=True)
+    assert result.space_group == "Immm (71)"
