@@ -215,7 +215,7 @@ def run(case: Case, folder: Path) -> None:
             ["bash", "-c", command],
             cwd=folder, env=environment, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        said = "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip()
+        said = "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n")
         print(said, flush=True)
         if done.returncode != (case.expected if number == len(case.commands) else 0):
             sys.exit(f"{case.name} ended with exit code {done.returncode}")
