@@ -11,7 +11,6 @@ from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
-    finish,
     run_options,
     structure_argument,
 )
@@ -75,7 +74,7 @@ def qha(
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")
-    finish(result.converged)
+    options.finish(result)
 
 
 def _print(result: QhaResult) -> None:

@@ -20,6 +20,7 @@ PAGES = {
     "md": "equical.workflows.md.page",
     "neb": "equical.workflows.neb.page",
     "phonon": "equical.workflows.phonon.page",
+    "qha": "equical.workflows.qha.page",
     "relax": "equical.workflows.relax.page",
     "screen": "equical.workflows.screen.page",
     "search": "equical.workflows.search.page",

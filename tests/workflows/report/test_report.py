@@ -56,6 +56,11 @@ def run_phonon(folder):
     return equical.phonon(bulk("Cu", a=3.5898), EMT(), supercell=(2, 2, 2), output=folder)
 
 
+def run_qha(folder):
+    few = {"supercell": (2, 2, 2), "mesh": 10.0, "num_volumes": 5, "temperatures": [0, 100]}
+    return equical.qha(bulk("Cu"), EMT(), output=folder, **few)
+
+
 def run_md(folder):
     return equical.md(bulk("Cu", cubic=True), EMT(), temperature=300, steps=20, interval=2, output=folder)
 
@@ -93,7 +98,7 @@ def shown(page):
 
 
 @pytest.mark.parametrize(
-    "name", ["relax", "many", "neb", "vib", "eos", "elastic", "phonon", "md", "adsorb", "search", "screen"]
+    "name", ["relax", "many", "neb", "vib", "eos", "elastic", "phonon", "qha", "md", "adsorb", "search", "screen"]
 )
 def test_a_page_says_how_it_went_and_has_structures(finished, name):
     result, folder = finished(name)
@@ -135,6 +140,18 @@ def test_images_of_a_path(finished):
     assert np.allclose([row[2] for row in page.tables[0].rows], result.energies - result.energies[0])
     assert page.first == Link("path", result.highest)
     assert len(page.structures[0].images) == 5
+
+
+def test_volumes_of_a_crystal_that_expands_show_it(finished):
+    result, folder = finished("qha")
+    page = page_of(FinishedRun.read(folder))
+    against, volumes = page.tables[:2]
+    assert [row[:2] for row in against.rows] == list(
+        zip(result.temperatures, result.equilibrium.volume.tolist(), strict=True)
+    )
+    assert [row[1] for row in volumes.rows] == result.volumes.tolist()
+    shown_at = {one.name: one.images[0].get_volume() for one in page.structures}
+    assert [shown_at[name] for name in volumes.links] == pytest.approx(result.volumes)
 
 
 def test_modes_swing(finished):
