@@ -5,7 +5,7 @@
 
 What a command prints goes to ``pages/output/<name>.txt``, below the command itself, and its plots go to
 ``pages/images``. Pages include both and hold no such numbers of their own, so that they are right again as soon as
-this script has run with new models. The case of path integrals needs i-PI.
+this script has run with new models. Some need extras and more time: path-integrals i-PI, lammps LAMMPS and an hour.
 """
 
 import os
@@ -189,6 +189,7 @@ def cases() -> list[Case]:
             {"finetune/learning_curve.png": "finetune-curve.png"},
         ),
         Case("keys", ["equical train --help-config"]),
+        Case("lammps", ["mpiexec -n 2 python examples/recipes/benchmarks/lammps_copper.py"]),
         Case("path-integrals", ["python examples/path_integrals.py"]),
         Case("bench", ["equical bench --sizes 32,108 --steps 5 --output bench"], {"bench/bench.png": "bench.png"}),
     ]
