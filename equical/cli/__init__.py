@@ -31,6 +31,7 @@ MODULES = {
     "elastic": "equical.cli.elastic",
     "phonon": "equical.cli.phonon",
     "qha": "equical.cli.qha",
+    "conductivity": "equical.cli.conductivity",
     "vib": "equical.cli.vib",
     "neb": "equical.cli.neb",
     "search": "equical.cli.search",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("phonon")
 @structure_argument
-@harmonic_options
+@harmonic_options()
 @click.option("--relax-first", is_flag=True, help="Relax the ions first, within the cell and the space group.")
 @click.option("--force", is_flag=True, help="Go on although the structure has forces above 1e-3 eV/Å.")
 @run_options

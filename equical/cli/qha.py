@@ -41,7 +41,7 @@ ROWS = 6
     help="Equation of state of the free energy.",
 )
 @click.option("--pressure", type=float, default=0.0, show_default=True, help="GPa, hydrostatic.")
-@harmonic_options
+@harmonic_options()
 @run_options
 def qha(
     structure: StructureFile,

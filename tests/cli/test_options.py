@@ -23,6 +23,7 @@ READERS = (
     "elastic",
     "phonon",
     "qha",
+    "conductivity",
     "vib",
     "check",
     "adsorb",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from phonopy.file_IO import write_force_constants_to_hdf5
 
 from equical.files import atomic_path
+from equical.workflows.common.columns import write_columns
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
 from equical.workflows.phonon.plots import (
@@ -45,21 +42,14 @@ def write_phonon(folder: RunFolder, result: PhononResult) -> None:
         "entropy_J_per_K_mol": thermal.entropy,
         "heat_capacity_J_per_K_mol": thermal.heat_capacity,
     }
-    _write_columns(folder / "thermal.csv", columns)
+    write_columns(folder / "thermal.csv", columns)
     atoms = enumerate(zip(result.atomic.symbols, result.atomic.mean_square_displacements.T, strict=True), start=1)
     squares = {f"{symbol}{number}_A2": column for number, (symbol, column) in atoms}
-    _write_columns(folder / "displacements.csv", {"temperature_K": thermal.temperatures} | squares)
+    write_columns(folder / "displacements.csv", {"temperature_K": thermal.temperatures} | squares)
     plot_displacements(result, folder / "displacements.png")
     plot_group_velocities(result, folder / "group_velocities.png")
     plot_bands_and_dos(result, folder / "bands_dos.png")
     plot_thermal(result, folder / "thermal.png")
-
-
-def _write_columns(target: Path, columns: dict[str, NDArray[np.float64]]) -> None:
-    with atomic_path(target) as path, path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(columns)
-        table.writerows(np.column_stack(list(columns.values())).tolist())
 
 
 def _write_phonopy_files(folder: RunFolder, phonopy: Phonopy) -> None:

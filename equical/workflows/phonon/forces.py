@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +21,8 @@ from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import ask_spglib
 
-__all__ = ["SYMPREC", "ForceConstants", "displaced_supercells", "make_force_constants", "repeats_for_length"]
-__all__ += ["symmetry_dataset"]
+__all__ = ["SYMPREC", "ForceConstants", "displaced_supercells", "has_isotopes", "make_force_constants"]
+__all__ += ["lower_symmetry_is_told", "repeats_for_length", "symmetry_dataset"]
 
 SYMPREC = 1e-4
 """Å. Tolerance of the symmetry search."""
@@ -56,7 +58,7 @@ def displaced_supercells(
     Isotopes of an element are different kinds of atoms, which no symmetry operation may exchange. Phonopy knows kinds
     by their element alone, so where there are isotopes it is given the primitive cell and told to use no symmetry.
     """
-    isotopes = len(set(_kinds(crystal))) > len(set(crystal.numbers.tolist()))
+    isotopes = has_isotopes(crystal)
     cell = PhonopyAtoms(
         numbers=crystal.numbers,
         cell=crystal.cell[:],
@@ -64,13 +66,25 @@ def displaced_supercells(
         masses=crystal.get_masses(),
     )
     primitive = _primitive_matrix(crystal, symprec) if isotopes else guess_primitive_matrix(cell, symprec=symprec)
-    with warnings.catch_warnings():  # of a supercell of lower symmetry, which the caller tells in its own words
-        warnings.filterwarnings("ignore", message="Warning: Point group symmetries")
+    with lower_symmetry_is_told():
         phonopy = Phonopy(
             cell, np.diag(supercell), primitive_matrix=primitive, symprec=symprec, is_symmetry=not isotopes
         )
     phonopy.generate_displacements(distance=displacement)
     return phonopy
+
+
+@contextmanager
+def lower_symmetry_is_told() -> Iterator[None]:
+    """Leave out phonopy's warning of a supercell of lower symmetry, which the caller tells in its own words."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Warning: Point group symmetries")
+        yield
+
+
+def has_isotopes(crystal: Atoms) -> bool:
+    """Whether atoms of one element differ in their masses."""
+    return len(set(_kinds(crystal))) > len(set(crystal.numbers.tolist()))
 
 
 def _kinds(crystal: Atoms) -> list[int]:

@@ -11,7 +11,7 @@ import numpy as np
 from equical.errors import InputError
 from equical.workflows.common.settings import Settings
 
-__all__ = ["HarmonicSettings", "PhononSettings"]
+__all__ = ["HarmonicSettings", "PhononSettings", "repeats_or_length"]
 
 SMALLEST_DISPLACEMENT = 1e-4
 """Å. Smaller ones change forces by nothing but rounding."""
@@ -45,7 +45,7 @@ class HarmonicSettings(Settings):
     temperatures: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "supercell", _supercell(self.supercell))
+        object.__setattr__(self, "supercell", repeats_or_length(self.supercell))
         if not SMALLEST_DISPLACEMENT <= self.displacement <= 0.2:
             raise InputError(
                 f"a displacement of {self.displacement:g} Å is not in the harmonic range: give one such as 0.01"
@@ -77,7 +77,12 @@ class PhononSettings(HarmonicSettings):
     force: bool = False
 
 
-def _supercell(supercell: Sequence[int] | float) -> tuple[int, int, int] | float:
+def repeats_or_length(supercell: Sequence[int] | float) -> tuple[int, int, int] | float:
+    """Three numbers of repeats as whole numbers, or the least width of a supercell in Å.
+
+    Raises:
+        InputError: neither.
+    """
     if isinstance(supercell, int | float):
         if not 0 < supercell < 200:
             raise InputError(f"supercell {supercell:g}: give a length in Å such as 10, or three numbers of repeats")

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-
-from equical.files import atomic_path
+from equical.workflows.common.columns import write_columns
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.frames import write_structures
 from equical.workflows.qha.plots import plot_helmholtz, plot_qha
@@ -47,15 +41,8 @@ def write_qha(folder: RunFolder, result: QhaResult) -> None:
         f"eV_per_atom_at_{volume:.4f}_A3": column
         for volume, column in zip(result.volumes, result.helmholtz.T, strict=True)
     }
-    _write_columns(folder / "qha.csv", at_temperatures)
-    _write_columns(folder / "volumes.csv", at_volumes)
-    _write_columns(folder / "helmholtz.csv", free)
+    write_columns(folder / "qha.csv", at_temperatures)
+    write_columns(folder / "volumes.csv", at_volumes)
+    write_columns(folder / "helmholtz.csv", free)
     plot_qha(result, folder / "qha.png")
     plot_helmholtz(result, folder / "helmholtz.png")
-
-
-def _write_columns(target: Path, columns: dict[str, NDArray[np.float64]]) -> None:
-    with atomic_path(target) as path, path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(columns)
-        table.writerows(np.column_stack(list(columns.values())).tolist())

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from equical.errors import InputError
 from equical.workflows.common.at_rest import largest_force
@@ -22,6 +21,7 @@ from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import space_group
 from equical.workflows.common.suitability import warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
+from equical.workflows.phonon.at_rest import LARGEST_STRESS, as_atoms, relaxed_arrays
 from equical.workflows.phonon.forces import SYMPREC, displaced_supercells, make_force_constants, repeats_for_length
 from equical.workflows.phonon.judgement import (
     LARGEST_FORCE,
@@ -34,7 +34,6 @@ from equical.workflows.qha.equilibrium import find_equilibrium, with_neighbors
 from equical.workflows.qha.files import QHA_FILES, write_qha
 from equical.workflows.qha.result import QhaResult
 from equical.workflows.qha.settings import QhaSettings
-from equical.workflows.relax import CellMode, relax
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import BaseCalculator
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["qha"]
 
 PURPOSE = "the quasi-harmonic approximation"
-
-LARGEST_STRESS = 0.02
-"""GPa. Relaxations go on until no stress component that they can change is larger."""
 
 
 @surroundings_kept()
@@ -117,9 +113,9 @@ def qha(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         require_total_energy(calc, PURPOSE)
         warn_if_unsuitable(calc, crystal, PURPOSE)
         store = Evaluations(folder, "volumes", calc)
-        at_rest = store.get("relaxed", crystal, lambda a: _relaxed(a, calc, "free"))
+        at_rest = store.get("relaxed", crystal, lambda a: relaxed_arrays(a, calc, "free"))
         folder.begin("qha", settings, calc, crystal)
-        reference = _as_atoms(crystal, at_rest)
+        reference = as_atoms(crystal, at_rest)
         repeats = settings.supercell
         if isinstance(repeats, float):
             repeats = repeats_for_length(reference.cell[:], repeats)
@@ -132,9 +128,9 @@ def qha(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         for ratio in progress_bar(ratios[::-1].tolist(), "volumes", "volumes", show=progress):
             name = f"{ratio:.4f}"
             start = with_volume(reference, ratio)
-            relaxed = store.get(name, start, lambda a: _relaxed(a, calc, "fixed-volume"))
+            relaxed = store.get(name, start, lambda a: relaxed_arrays(a, calc, "fixed-volume"))
             forces = Evaluations(folder, f"forces/{name}", calc)
-            points.insert(0, _phonons(ratio, _as_atoms(start, relaxed), relaxed, calc, settings, repeats, forces))
+            points.insert(0, _phonons(ratio, as_atoms(start, relaxed), relaxed, calc, settings, repeats, forces))
         judge_supercell(points[0].phonopy)
         unrelaxed = [f"{ratio:g}" for ratio, point in zip(ratios, points, strict=True) if not point.converged]
         if not at_rest["converged"]:
@@ -185,25 +181,6 @@ class _Phonons(NamedTuple):
     thermal: ThermalProperties
     phonopy: Phonopy
     num_reused: int
-
-
-def _relaxed(atoms: Atoms, calculator: BaseCalculator, cell: CellMode) -> dict[str, object]:
-    relaxed = relax(atoms, calculator, fmax=LARGEST_FORCE / 2, smax=LARGEST_STRESS, cell=cell, symmetry=True)
-    return {
-        "positions": relaxed.atoms.positions,
-        "cell": relaxed.atoms.cell[:],
-        "energy": relaxed.energy,
-        "forces": relaxed.atoms.get_forces(apply_constraint=False),
-        "converged": relaxed.converged,
-    }
-
-
-def _as_atoms(start: Atoms, relaxed: Arrays) -> Atoms:
-    atoms = start.copy()
-    atoms.set_cell(relaxed["cell"])
-    atoms.set_positions(relaxed["positions"])
-    atoms.calc = SinglePointCalculator(atoms, energy=float(relaxed["energy"]), forces=relaxed["forces"])
-    return atoms
 
 
 def _phonons(

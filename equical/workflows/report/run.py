@@ -15,6 +15,7 @@ __all__ = ["report"]
 
 PAGES = {
     "adsorb": "equical.workflows.adsorption.page",
+    "conductivity": "equical.workflows.conductivity.page",
     "elastic": "equical.workflows.elastic.page",
     "eos": "equical.workflows.eos.page",
     "md": "equical.workflows.md.page",
