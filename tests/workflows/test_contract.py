@@ -123,6 +123,15 @@ WORKFLOWS = {
         temperatures=[0, 100],
         refused={"num_volumes": 4},
     ),
+    "conductivity": _workflow(
+        equical.conductivity,
+        lambda: copper(cubic=False),
+        supercell=(2, 2, 2),
+        third_order_supercell=(2, 2, 2),
+        mesh=7.0,
+        temperatures=[300],
+        refused={"temperatures": [0]},
+    ),
     "vib": _workflow(equical.vib, lambda: odd(molecule("N2")), force=True, refused={"statistics": "fermi"}),
     "md": _workflow(equical.md, copper, steps=20, timestep=2.0, interval=1, refused={"equilibrate": 20}),
     "adsorption_energy": Workflow(equical.adsorption_energy, slab, _adsorption, {"adsorbate": "no such thing"}),
@@ -133,6 +142,9 @@ WORKFLOWS = {
     "bench": Workflow(equical.bench, copper, _bench, {"executions": ["cuda-graph"]}),
     "check": Workflow(equical.check, copper, _check, {"checks": ["no such check"]}),
 }
+
+EXTRAS = {"conductivity": "phono3py"}
+"""What workflows need that only an extra brings."""
 
 RUN = {"output": None, "overwrite": False, "resume": False, "progress": False}
 """What every run is told, with the defaults."""
@@ -177,6 +189,8 @@ class Run(NamedTuple):
 @pytest.fixture(scope="module", params=WORKFLOWS)
 def run(request, tmp_path_factory, tiny_model):
     """One workflow after the other, run once on a structure full of odd things."""
+    if request.param in EXTRAS:
+        pytest.importorskip(EXTRAS[request.param])
     workflow, folder = WORKFLOWS[request.param], tmp_path_factory.mktemp("contract") / request.param
     if request.param == "bench":
         workflow = workflow._replace(run=lambda atoms, **options: _bench(atoms, model=tiny_model, **options))

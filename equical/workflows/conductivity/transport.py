@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from phonopy.phonon.grid import get_ir_grid_points
 
 from equical.errors import InputError
 
@@ -117,6 +116,8 @@ def as_tensors(voigt: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _refuse_if_too_large(phono3py: Phono3py, mesh: tuple[int, int, int], temperatures: int) -> None:
+    from phonopy.phonon.grid import get_ir_grid_points  # which older releases lack, and phono3py brings along
+
     modes = len(get_ir_grid_points(phono3py.grid)[0]) * 3 * len(phono3py.primitive)
     size = 8 * temperatures * (3 * modes) ** 2
     if size > LARGEST_MATRIX:
