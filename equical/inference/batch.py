@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -31,6 +32,9 @@ HOST_BUDGET = 1e9
 GPU_SHARE = 0.5
 """Of the free memory of a GPU."""
 
+_MEASURED: WeakKeyDictionary[FrozenPotential, dict[bool, float]] = WeakKeyDictionary()
+"""Bytes for each unit of cost, of models whose memory was measured: without derivatives, and with them."""
+
 
 @dataclass
 class GraphBatch:
@@ -51,7 +55,7 @@ class BatchEvaluator:
     """Evaluates sequences of structures, several at once where they are small.
 
     On a CPU every core works on a batch of its own, since arrays of small structures are too small to be shared. How
-    much memory a model takes is measured on the first batch, which is small.
+    much memory a model takes is measured once, on the first batch, which is small for that.
 
     Args:
         potential: the force field, on the device it shall run on.
@@ -68,6 +72,7 @@ class BatchEvaluator:
             raise InputError(f"The memory budget must be a positive number of bytes, not {memory}.")
         self.memory = memory
         self._bytes_per_cost: float | None = None
+        self._derivatives = False
         self._cores = torch.get_num_threads() if self.device.type == "cpu" else 1
 
     def evaluate(
@@ -80,6 +85,8 @@ class BatchEvaluator:
             forces: whether forces are wanted.
             stress: whether stresses are wanted; not a number for structures without a volume.
         """
+        self._derivatives = forces or stress
+        self._bytes_per_cost = _MEASURED.get(self.potential, {}).get(self._derivatives)
         done: dict[int, Prediction | InputError] = {}
         running: deque[Future[dict[int, Prediction | InputError]]] = deque()
         given = 0
@@ -147,6 +154,7 @@ class BatchEvaluator:
         with PeakMemory() as used:
             prediction = self.potential.predict(graph, forces=forces, stress=stress)
         self._bytes_per_cost = used.peak / batch.cost
+        _MEASURED.setdefault(self.potential, {})[self._derivatives] = self._bytes_per_cost
         return to_host(prediction)
 
 

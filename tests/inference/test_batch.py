@@ -122,6 +122,23 @@ def test_the_budget_of_memory_is_kept(kind, monkeypatch):
     assert_allclose(energies, [float(potential.predict(potential.graph(atoms)).energy) for atoms in structures])
 
 
+def test_memory_is_measured_once_with_derivatives_and_once_without(monkeypatch):
+    measured = []
+
+    class Counted(PeakMemory):
+        def __enter__(self):
+            measured.append(self)
+            return super().__enter__()
+
+    monkeypatch.setattr(batch, "PeakMemory", Counted)
+    potential = force_field()
+    frozen = freeze(potential)
+    graphs = [lambda atoms=atoms: potential.graph(atoms) for atoms in many(20)]
+    for forces, times in [(True, 1), (True, 1), (False, 2), (False, 2), (True, 2)]:
+        assert len(list(BatchEvaluator(frozen).evaluate(graphs, forces=forces, stress=False))) == 20
+        assert len(measured) == times
+
+
 def test_where_memory_runs_out_batches_are_halved(monkeypatch):
     potential, predict = force_field(), BatchEvaluator._predict
 
