@@ -1,5 +1,6 @@
 """``equical screen`` as its users meet it."""
 
+import errno
 import json
 import sqlite3
 
@@ -97,13 +98,27 @@ def test_where_nothing_could_be_calculated_the_first_reason_is_told(run, tmp_pat
     assert "failed: bulk Fe2: No EMT-potential for Fe" in status.stdout
 
 
-def test_a_full_disk_is_one_line_and_nothing_is_lost(run, tmp_path, monkeypatch):
+def test_a_disk_that_is_full_in_the_end_is_one_line_and_nothing_is_lost(run, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("equical.workflows.screen.files.write_structures", full)
+        result = run("good.csv", *HERE)
+    assert result.exit_code == 1 and "No space left on device" in result.stderr.splitlines()[-1]
+    assert result.stderr.splitlines()[-1].startswith("equical: error: ") and "unexpected" not in result.stderr
+    again = run("good.csv", *HERE, "--resume")
+    assert again.exit_code == 0 and again.stdout.startswith("7 relaxations done, 7 of them before, 0 failed")
+
+
+@pytest.mark.parametrize("pages", [2, 6, 17])  # of 19 that it would take: tables are still missing, or their first rows
+def test_a_full_disk_is_one_line_and_nothing_is_lost(run, tmp_path, monkeypatch, pages):
     connect, small = sqlite3.connect, [True]
 
     def limited(*args, **options):
         connection = connect(*args, **options)
         if small[0]:
-            connection.execute("PRAGMA max_page_count = 17")  # of 19 that it would take
+            connection.execute(f"PRAGMA max_page_count = {pages}")
         return connection
 
     monkeypatch.setattr("ase.db.sqlite.sqlite3.connect", limited)
@@ -112,6 +127,8 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(run, tmp_path, monkeypatch)
     assert "cannot use the database screen-good/screen.db: database or disk is full" in result.stderr
     assert "equical: error: " in result.stderr and "go on with --resume" in result.stderr
     small[0] = False
-    done = run("--status", "screen-good").stdout.splitlines()[0]
-    assert not done.startswith("0 of ")
+    if pages < 17:
+        assert not list((tmp_path / "screen-good").glob("*screen.db*"))
+    else:
+        assert not run("--status", "screen-good").stdout.startswith("0 of ")
     assert run("good.csv", *HERE, "--resume").exit_code == 0

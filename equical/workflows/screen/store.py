@@ -22,6 +22,7 @@ from ase.db.core import AtomsRow
 from ase.db.core import now as years_since_2000
 
 from equical.errors import InputError
+from equical.files import atomic_path
 
 __all__ = ["DATABASE", "Row", "Store", "read_rows"]
 
@@ -83,12 +84,12 @@ class Store:
         """
         self._path = path
         with _troubles_told(path):
+            if not path.exists():
+                _make(path, run)
             self._database = connect(path, type="db", use_lock_file=False)  # a lock file would outlive a kill
             with self._database:
                 found = self._database.metadata.get("equical_screen")
-                if found is None and self._database.count() == 0:
-                    self._database.metadata = {"equical_screen": run}
-                elif found != run:
+                if found != run:
                     raise InputError(_difference(path, found, run))
                 rows = [_read(row) for row in self._database.select()]
         self.rows = {row.task: row for row in rows}
@@ -136,6 +137,12 @@ def read_rows(path: Path) -> tuple[list[Row], dict[str, Any]]:
             if "equical_screen" not in beside:
                 raise InputError(f"{path} is no database of a screening")
             return [_read(row) for row in database.select()], beside
+
+
+def _make(path: Path, run: Mapping[str, Any]) -> None:
+    """Make a database whole or not at all: ASE makes it table by table, and cannot use one that lacks some of them."""
+    with atomic_path(path) as temporary, connect(temporary, type="db", use_lock_file=False) as database:
+        database.metadata = {"equical_screen": run}
 
 
 def _is_made(path: Path) -> bool:
