@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 from ase import Atoms
@@ -24,6 +25,9 @@ from equical.workflows.screen.workers import Workers
 
 __all__ = ["Driver"]
 
+AT_ONCE = 8
+"""Adsorptions that a worker relaxes side by side: more are hardly faster on a core, and a kill loses them."""
+
 OUTCOME = ("reason", "seconds")
 """Values that a failure leaves and another try takes away."""
 
@@ -31,7 +35,9 @@ OUTCOME = ("reason", "seconds")
 class Driver:
     """Goes through a plan, from what the database of an earlier run has."""
 
-    def __init__(self, plan: ScreenPlan, store: Store, settings: ScreenSettings, energy_kind: str) -> None:
+    def __init__(
+        self, plan: ScreenPlan, store: Store, settings: ScreenSettings, energy_kind: str, *, in_batches: bool
+    ) -> None:
         """Nothing is begun yet.
 
         Args:
@@ -39,10 +45,12 @@ class Driver:
             store: where rows are kept.
             settings: of all relaxations.
             energy_kind: of the calculator; slabs of one that predicts adsorption energies stay as they are.
+            in_batches: whether the calculator evaluates several structures at once.
         """
         self._plan, self._store, self._settings, self._energy_kind = plan, store, settings, energy_kind
         self._sites: dict[str, tuple[SurfaceSymmetry, tuple[SiteClass, ...]]] = {}
         self._waiting: list[WantedSurface | Pair] = []
+        self._at_once = AT_ONCE if in_batches else 1
 
     @property
     def wanted(self) -> list[Row]:
@@ -73,21 +81,30 @@ class Driver:
             InputError: the workers are gone, or the database cannot be written.
         """
         self._begin()
-        rows = [row for row in self.wanted if row.status == "open"] or self._next_ready()
+        # Adsorptions last: they are done several at a time.
+        rows = sorted((row for row in self.wanted if row.status == "open"), key=lambda row: row.kind == "adsorption")
+        rows = rows or self._next_ready()
         in_flight = 0
         while rows or in_flight:
-            for row in rows:
-                if row.status == "open":
-                    workers.submit(self._task(row))
-                    in_flight += 1
-                else:
-                    yield row
+            yield from (row for row in rows if row.status != "open")
+            in_flight += self._hand_out([row for row in rows if row.status == "open"], workers)
             # What has ended is kept before the next slab is looked at, which takes a while: a kill would lose it.
             rows = self._next_ready()
             ended = workers.finished(wait=not rows) if in_flight else []
             in_flight -= len(ended)
             yield from self._keep(ended)
             rows = rows or self._next_ready()
+
+    def _hand_out(self, rows: Sequence[Row], workers: Workers) -> int:
+        """Submit rows, adsorptions several at a time unless that leaves workers without work; returns how many."""
+        left = list(rows)
+        while left:
+            number = 1
+            if self._at_once > 1 and left[0].kind == "adsorption":
+                number = min(self._at_once, ceil(len(left) / max(workers.idle(), 1)))
+            now, left = left[:number], left[number:]
+            workers.submit([self._task(row) for row in now])
+        return len(rows)
 
     def _begin(self) -> None:
         """Write what waits for nothing, and see what waits."""
@@ -178,10 +195,10 @@ class Driver:
         return self._sites[surface.key]
 
     def _task(self, row: Row) -> Task:
-        options: dict[str, Any] = {"fmax": self._settings.fmax, "steps": self._settings.steps}
+        fmax, steps = self._settings.fmax, self._settings.steps
         if row.kind == "bulk":
-            options |= {"cell": "free", "symmetry": True, "fmax": BULK_FMAX}
-        return Task(row.task, row.kind, row.atoms, options, urgent=row.kind != "adsorption")
+            return Task(row.task, "bulk", row.atoms, BULK_FMAX, steps, {"cell": "free", "symmetry": True}, urgent=True)
+        return Task(row.task, row.kind, row.atoms, fmax, steps, urgent=row.kind != "adsorption")
 
     def _keep(self, ended: Sequence[Finished]) -> list[Row]:
         """Write what came of tasks."""

@@ -108,7 +108,7 @@ def screen(  # noqa: PLR0913 (the settings are spelled out for those who call th
             with _database(folder) as path:
                 store = Store(path, json.loads(json.dumps(identity_of(ours) | settings.identity())))
                 store.remember(surfaces=len(plan.surfaces), pairs=len(plan.pairs))
-                driver = Driver(plan, store, settings, energy_kind)
+                driver = Driver(plan, store, settings, energy_kind, in_batches=hasattr(ours, "batch"))
                 if retry_failed:
                     driver.open_again()
                 before = sum(row.status == "done" for row in driver.wanted)

@@ -1,23 +1,24 @@
-"""What a worker does: relax one structure with a calculator of its own."""
+"""What a worker does: relax some structures with a calculator of its own."""
 
 from __future__ import annotations
 
 import pickle
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 
 from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
 
-__all__ = ["Finished", "Task", "relax_task"]
+__all__ = ["Finished", "Task", "relax_tasks"]
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,19 @@ class Task:
         key: unique in the run.
         kind: such as ``"slab"``.
         start: constraints are kept.
-        options: of :func:`equical.relax`.
+        fmax: eV/Å. Largest force allowed on an atom that is free to move.
+        steps: the most to take.
+        options: more of :func:`equical.relax`; only tasks without any can be done together.
         urgent: whether others wait for it.
     """
 
     key: str
     kind: str
     start: Atoms = field(repr=False)
-    options: Mapping[str, Any]
-    urgent: bool
+    fmax: float
+    steps: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    urgent: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Finished:
         key: of the task.
         relaxed: None where it failed.
         error: why it did.
-        seconds: that it took.
+        seconds: that it took; an equal share where it was done together with others.
     """
 
     key: str
@@ -56,34 +61,40 @@ class Finished:
     seconds: float = 0.0
 
 
-def relax_task(maker: bytes, task: Task) -> Finished:
-    """Relax the start of a task.
+def relax_tasks(maker: bytes, tasks: Sequence[Task]) -> list[Finished]:
+    """Relax the starts of tasks: side by side where there are several.
 
     Args:
         maker: a pickled function without arguments that makes the calculator; called once in each process.
-        task: what to do.
+        tasks: what to do. Several must be about fixed cells, and have the same limits.
 
     Raises:
         Exception: whatever the making of a calculator raises. What a calculator raises later is no exception here: it
             is what came of the task.
     """
-    return Context().run(_relax, _relaxer(maker), task)  # notes are for the run that asks for them
+    return Context().run(_relax, _calculator(maker), tasks)  # notes are for the run that asks for them
 
 
-def _relax(relaxer: Relaxer, task: Task) -> Finished:
-    began = time.perf_counter()
-    relaxed, error = None, ""
+def _relax(calculator: BaseCalculator, tasks: Sequence[Task]) -> list[Finished]:
+    began, first = time.perf_counter(), tasks[0]
+    relaxer = Relaxer(calculator, Evaluations(RunFolder(None, ()), "steps", calculator), first.fmax, first.steps)
+    found: dict[str, Relaxed | CalculationError]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        try:
-            relaxed = relaxer(task.key, task.start, **task.options)
-        except CalculationError as complaint:
-            error = str(complaint)
-    return Finished(task.key, relaxed, error, time.perf_counter() - began)
+        if len(tasks) > 1:
+            found = dict(relaxer.each({task.key: task.start for task in tasks}))
+        else:
+            try:
+                found = {first.key: relaxer(first.key, first.start, **first.options)}
+            except CalculationError as complaint:
+                found = {first.key: complaint}
+    each = (time.perf_counter() - began) / len(tasks)
+    return [
+        Finished(key, None, str(one), each) if isinstance(one, CalculationError) else Finished(key, one, seconds=each)
+        for key, one in found.items()
+    ]
 
 
 @lru_cache(maxsize=1)
-def _relaxer(maker: bytes) -> Relaxer:
-    calculator = pickle.loads(maker)()
-    # The limits come with each task.
-    return Relaxer(calculator, Evaluations(RunFolder(None, ()), "steps", calculator), fmax=0.0, steps=0)
+def _calculator(maker: bytes) -> BaseCalculator:
+    return pickle.loads(maker)()

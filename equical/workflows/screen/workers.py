@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from heapq import heappop, heappush
 from itertools import count
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from equical.errors import InputError
 from equical.workflows.common.notes import warn
-from equical.workflows.screen.tasks import Finished, Task, relax_task
+from equical.workflows.screen.tasks import Finished, Task, relax_tasks
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -25,12 +26,25 @@ __all__ = ["DaskWorkers", "ThisProcess", "Workers", "find_workers", "pickled"]
 CONNECT = 15
 """s to wait for a scheduler."""
 
+LOOK = 5
+"""s without news, after which to see whether there are workers at all."""
+
+PATIENCE = 300
+"""s for workers of this machine that have died to come back; one that dies while it starts does not."""
+
 
 class Workers(Protocol):
     """Takes tasks, and gives back what came of them in whatever order they end."""
 
-    def submit(self, task: Task) -> None:
-        """Take a task."""
+    def idle(self) -> int:
+        """How many of them have nothing to do.
+
+        Raises:
+            InputError: the workers are gone.
+        """
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Take tasks that one worker shall do together."""
 
     def finished(self, *, wait: bool) -> list[Finished]:
         """All that have ended by now; ``wait`` for one where there is none.
@@ -77,16 +91,20 @@ class ThisProcess:
 
     def __init__(self, maker: bytes) -> None:
         self._maker = maker
-        self._waiting: list[tuple[bool, int, Task]] = []
+        self._waiting: list[tuple[bool, int, Sequence[Task]]] = []
         self._order = count()
 
-    def submit(self, task: Task) -> None:
+    def idle(self) -> int:
         """See :class:`Workers`."""
-        heappush(self._waiting, (not task.urgent, next(self._order), task))
+        return int(not self._waiting)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """See :class:`Workers`."""
+        heappush(self._waiting, (not tasks[0].urgent, next(self._order), tasks))
 
     def finished(self, *, wait: bool) -> list[Finished]:
         """See :class:`Workers`."""
-        return [relax_task(self._maker, heappop(self._waiting)[-1])] if wait else []
+        return relax_tasks(self._maker, heappop(self._waiting)[-1]) if wait else []
 
 
 class DaskWorkers:
@@ -95,36 +113,65 @@ class DaskWorkers:
     def __init__(self, client: Client, maker: bytes, scheduler: str | None) -> None:
         self._client, self._maker, self._scheduler = client, maker, scheduler
         self._ended: SimpleQueue[Future] = SimpleQueue()
-        self._tasks: dict[str, tuple[str, Future]] = {}
+        self._under_way: dict[str, tuple[Sequence[Task], Future]] = {}
 
-    def submit(self, task: Task) -> None:
+    def idle(self) -> int:
+        """See :class:`Workers`."""
+        return max(self._threads() - len(self._under_way), 0)
+
+    def submit(self, tasks: Sequence[Task]) -> None:
         """See :class:`Workers`."""
         from dask.tokenize import tokenize
 
         # Named after all that decides it: a scheduler serves several runs, and joins tasks of the same name.
-        name = f"{task.kind}-{tokenize(pickle.dumps(task), self._maker)}"
+        name = f"{tasks[0].kind}-{tokenize(pickle.dumps(tasks), self._maker)}"
         with self._scheduler_there():
-            future = self._client.submit(relax_task, self._maker, task, key=name, priority=int(task.urgent))
-        self._tasks[name] = task.key, future
+            future = self._client.submit(relax_tasks, self._maker, tasks, key=name, priority=int(tasks[0].urgent))
+        self._under_way[name] = tasks, future
         future.add_done_callback(self._ended.put)
 
     def finished(self, *, wait: bool) -> list[Finished]:
         """See :class:`Workers`."""
-        ended = [self._ended.get()] if wait else []
-        while not self._ended.empty():
-            ended.append(self._ended.get())
-        return [self._result(future) for future in ended]
+        while True:
+            ended = [self._next()] if wait else []
+            while not self._ended.empty():
+                ended.append(self._ended.get())
+            found = [one for future in ended for one in self._results(future)]
+            if found or not wait:
+                return found
 
-    def _result(self, future: Future) -> Finished:
+    def _threads(self) -> int:
+        """Tasks that can be done at the same time, as things are."""
+        with self._scheduler_there():
+            return sum(self._client.nthreads().values())
+
+    def _next(self) -> Future:
+        """Wait for what ends next, as long as somebody works on it; a cluster may have to wait for its workers."""
+        there = time.monotonic()
+        while True:
+            with suppress(Empty):
+                return self._ended.get(timeout=LOOK)
+            if self._scheduler or self._threads():
+                there = time.monotonic()
+            elif time.monotonic() - there > PATIENCE:
+                raise InputError("all workers have died and none came back: what was finished is kept; use --resume")
+
+    def _results(self, future: Future) -> list[Finished]:
+        """What came of tasks; nothing yet where workers died of several, which are tried one by one then."""
         from distributed import KilledWorker
 
-        key, _ = self._tasks.pop(future.key)
+        tasks, _ = self._under_way.pop(future.key)
         try:
             with self._scheduler_there():
                 return future.result()
         except KilledWorker as error:
+            if len(tasks) > 1:
+                for task in tasks:
+                    self.submit([task])
+                return []
             died = error.allowed_failures + 1
-            return Finished(key, None, f"{died} workers died of it: out of memory, or killed from outside")
+            reason = f"{died} workers died of it: out of memory, or killed from outside"
+            return [Finished(tasks[0].key, None, reason)]
         except _SchedulerGone:
             raise
         except Exception as error:  # not of a calculation, which fails for itself

@@ -5,6 +5,7 @@ import warnings
 import pytest
 from ase.calculators.emt import EMT
 
+from equical.calculator import BatchResult
 from equical.workflows.common.notes import WorkflowWarning
 from equical.workflows.screen import screen
 
@@ -25,10 +26,32 @@ class Counting(EMT):
         super().calculate(atoms, *args, **options)
 
 
+class InBatches(Counting):
+    """The same with a method for batches, whose sizes it remembers."""
+
+    sizes: list[int] = []  # noqa: RUF012 (for all of them)
+
+    def batch(self, structures, properties):
+        self.sizes.append(len(structures))
+        return [self._one(atoms, properties) for atoms in structures]
+
+    def _one(self, atoms, properties):
+        try:
+            return BatchResult({name: self.get_property(name, atoms) for name in properties})
+        except RuntimeError as error:
+            return BatchResult({}, str(error))
+
+
 @pytest.fixture
 def emt():
     """A class of calculators of its own for each test."""
     return type("Counting", (Counting,), {"started": []})
+
+
+@pytest.fixture
+def emt_in_batches():
+    """The same with a method ``batch``."""
+    return type("InBatches", (InBatches,), {"started": [], "sizes": []})
 
 
 @pytest.fixture

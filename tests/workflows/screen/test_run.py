@@ -131,6 +131,28 @@ def test_configurations_that_fail_are_listed_with_their_reason(run, emt):
     assert all(len(row.toatoms()) == 3 for row in rows)
 
 
+def test_adsorptions_are_relaxed_side_by_side_where_the_calculator_takes_batches(run, emt, emt_in_batches, tmp_path):
+    def on_top(atoms):
+        return len(atoms) == 3 and np.linalg.norm(atoms.get_distance(1, 2, mic=True, vector=True)[:2]) < 0.2
+
+    emt.refuse = emt_in_batches.refuse = staticmethod(on_top)
+    alone = run(calculator=emt, output=tmp_path / "alone")
+    rows = list(connect(alone.output / "screen.db").select(kind="adsorption"))
+    together = run(calculator=emt_in_batches)
+    assert emt_in_batches.sizes[0] == len(rows) == 4
+    assert together.failures == alone.failures
+    found = {row.configuration: row for row in connect(together.output / "screen.db").select(kind="adsorption")}
+    for row in (row for row in rows if row.status == "done"):
+        assert found[row.configuration].adsorption_energy == pytest.approx(row.adsorption_energy, abs=1e-6)
+        assert (found[row.configuration].steps, found[row.configuration].anomalies) == (row.steps, row.anomalies)
+
+
+def test_of_many_adsorptions_no_more_than_eight_go_together(run, emt_in_batches):
+    result = run([TABLE[0] | {"adsorbates": "OH"}], emt_in_batches, steps=1, azimuths=[0, 45, 90])
+    assert result.adsorptions[0].configurations > 8
+    assert max(emt_in_batches.sizes) == 8
+
+
 def test_an_adsorbate_without_room_is_a_failure(run):
     table = [*TABLE, TABLE[0] | {"adsorbates": "CH3OH"}]
     result = run(table)
@@ -140,6 +162,7 @@ def test_an_adsorbate_without_room_is_a_failure(run):
 
 
 def test_lines_that_cannot_be_used_are_named_and_the_rest_goes_on(tmp_path):
+    molecule("CH3OH").write(tmp_path / "methanol.xyz")
     (tmp_path / "table.csv").write_text(
         "bulk,slab,adsorbates,size,layers,freeze\n"
         "Pt,,H,1x1,2\n"
@@ -149,10 +172,11 @@ def test_lines_that_cannot_be_used_are_named_and_the_rest_goes_on(tmp_path):
         "Pt,,,1x1,2\n"
         "Pt,slab.cif,H,1x1,2\n"
         "Pt,,H,1x1,2,9\n"
+        "Pt,,methanol.xyz,1x1,2\n"
     )
     with pytest.warns(WorkflowWarning) as told:
         result = screen(tmp_path / "table.csv", EMT, workers=0, fmax=0.05)
-    assert [text.split(" of the table")[0] for text in result.unreadable] == [f"line {n}" for n in (3, 4, 5, 6, 7, 8)]
+    assert [text.split(" of the table")[0] for text in result.unreadable] == [f"line {n}" for n in range(3, 10)]
     for text, words in zip(
         result.unreadable,
         [
@@ -162,6 +186,7 @@ def test_lines_that_cannot_be_used_are_named_and_the_rest_goes_on(tmp_path):
             "names no adsorbates",
             "either bulk or slab",
             "cannot freeze 9 layers",
+            "which atom of methanol binds",
         ],
         strict=True,
     ):

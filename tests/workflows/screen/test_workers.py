@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,7 +20,9 @@ from equical.workflows.screen import workers
 from equical.workflows.screen.tasks import Task
 from equical.workflows.screen.workers import ThisProcess, find_workers, pickled
 
-TASK = Task("bulk-1", "bulk", bulk("Cu", a=3.7), {"fmax": 0.05, "steps": 5}, urgent=True)
+
+def a_task(key="slab-1", metal="Cu", **options):
+    return Task(key, "slab", bulk(metal), fmax=0.05, steps=5, **options)
 
 
 @contextmanager
@@ -37,9 +40,10 @@ def with_scheduler():
 def test_urgent_tasks_come_first_in_this_process():
     crew = ThisProcess(pickled(EMT))
     for number, urgent in enumerate([False, False, True]):
-        crew.submit(Task(f"t{number}", "slab", bulk("Cu"), TASK.options, urgent))
-    assert crew.finished(wait=False) == []
+        crew.submit([a_task(f"t{number}", urgent=urgent)])
+    assert crew.idle() == 0 and crew.finished(wait=False) == []
     assert [one.key for _ in range(3) for one in crew.finished(wait=True)] == ["t2", "t0", "t1"]
+    assert crew.idle() == 1
 
 
 def test_what_cannot_be_sent_is_told():
@@ -97,12 +101,14 @@ def test_workers_of_this_machine_find_the_same(run, tmp_path):
 
 BROKEN = """
 import os
+import time
 from ase.calculators.emt import EMT
 
 
 class Greedy(EMT):
     def calculate(self, atoms=None, *args, **options):
-        if len(atoms) == 3 and "H" in atoms.symbols:
+        if "Ag" in atoms.symbols or (len(atoms) == 3 and "H" in atoms.symbols):
+            time.sleep(0.5)  # Dask does not replace a worker that dies while it starts
             os._exit(1)  # as if the kernel did where memory is short
         super().calculate(atoms, *args, **options)
 
@@ -135,6 +141,68 @@ def test_a_task_that_workers_die_of_has_failed_and_the_rest_goes_on(run, tmp_pat
     assert {row.status for row in rows if row.kind != "adsorption"} == {"done"}
     assert all("workers died of it: out of memory, or killed" in row.reason for row in rows if row.status == "failed")
     assert sum(row.status == "failed" for row in rows) == 4
+
+
+def test_a_run_does_not_wait_for_workers_that_are_gone_for_good(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(workers, "LOOK", 0.1)
+    monkeypatch.setattr(workers, "PATIENCE", 0.3)
+    with find_workers(pickled(EMT), 1, None, None) as crew:
+        crew._client.cluster.scale(0)
+        while crew.idle():
+            time.sleep(0.05)
+        crew.submit([a_task()])
+        with pytest.raises(InputError, match="all workers have died and none came back"):
+            crew.finished(wait=True)
+
+
+def test_of_tasks_done_together_only_the_one_that_workers_die_of_has_failed(tmp_path, monkeypatch):
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    (tmp_path / "deadly.py").write_text(BROKEN.format(driver=0))
+    monkeypatch.chdir(tmp_path)
+    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    with once, find_workers(pickled(partial(named_calculator, "deadly:Greedy")), 1, None, None) as crew:
+        assert crew.idle() == 1
+        crew.submit([a_task(metal, metal) for metal in ("Cu", "Ag", "Au")])
+        assert crew.idle() == 0
+        found = {}
+        while len(found) < 3:
+            ended = crew.finished(wait=True)
+            assert ended
+            found |= {one.key: one for one in ended}
+        assert "workers died of it: out of memory, or killed" in found["Ag"].error and not found["Ag"].relaxed
+        assert all(found[metal].relaxed.converged for metal in ("Cu", "Au"))
+
+
+GREEDY = """
+import numpy as np
+from ase.calculators.emt import EMT
+
+
+class Greedy(EMT):
+    def calculate(self, atoms=None, *args, **options):
+        taken = []
+        while "Ag" in atoms.symbols and len(taken) < 200:  # 3.2 GB
+            taken.append(np.ones(int(2e6)))
+        super().calculate(atoms, *args, **options)
+"""
+
+
+def test_a_worker_that_takes_more_memory_than_it_may_is_ended_and_the_rest_goes_on(tmp_path, monkeypatch):
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    (tmp_path / "hungry.py").write_text(GREEDY)
+    monkeypatch.chdir(tmp_path)
+    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    with once, find_workers(pickled(partial(named_calculator, "hungry:Greedy")), 1, None, "1.5GB") as crew:
+        for metal in ("Cu", "Ag", "Au"):
+            crew.submit([a_task(metal, metal)])
+        found = {}
+        while len(found) < 3:
+            found |= {one.key: one for one in crew.finished(wait=True)}
+        assert "workers died of it: out of memory, or killed" in found["Ag"].error
+        assert found["Cu"].relaxed.converged and found["Au"].relaxed.converged
 
 
 def test_a_scheduler_that_goes_away_is_told_and_the_run_goes_on_later(run, tmp_path):
