@@ -22,7 +22,7 @@ BOND = 1.3
 TOUCH = 1.5
 """An adsorbate none of whose atoms is this near to the slab, in sums of covalent radii, has left it."""
 
-MOVED = 1.0
+MOVED = 0.6
 """Å. A slab in which an atom moved further, against the bare relaxed slab, has reconstructed."""
 
 BURIED = 0.5
