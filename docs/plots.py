@@ -3,13 +3,14 @@
     python docs/plots.py                 # all of them, in order; some ten minutes
     python docs/plots.py md phonon       # these, and what they start from
 
-What a command prints goes to ``pages/output/<name>.txt``, below the command itself, and its plots go to
-``pages/images``. Pages include both and hold no such numbers of their own, so that they are right again as soon as
-this script has run with new models. Some need extras and more time: path-integrals i-PI, lammps LAMMPS and an hour,
-conductivity and magnesia phono3py and a quarter of an hour each.
+What a command prints goes to ``pages/output/<name>.txt``, below the command itself, its plots go to ``pages/images``,
+and pages to look at to ``pages/reports``. Pages include these and hold no such numbers of their own, so that they are
+right again as soon as this script has run with new models. Some need extras and more time: path-integrals i-PI, lammps
+LAMMPS and an hour, conductivity and magnesia phono3py and a quarter of an hour each.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ class Case:
         plots: files that the commands leave, and the names they get; of a page a picture is taken.
         needs: names of cases that must have run before.
         expected: exit code of the last command.
+        reports: pages that the commands leave and that are kept as they are, and the names they get.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Case:
     plots: dict[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     expected: int = 0
+    reports: dict[str, str] = field(default_factory=dict)
 
 
 REPEAT = (
@@ -166,6 +169,13 @@ def cases() -> list[Case]:
             ],
             {"screen-table/screen.png": "screen.png"},
         ),
+        Case(
+            "metals",
+            ["equical screen examples/recipes/catalysis_rpbe/metals.csv --model catalysis-rpbe --fmax 0.05 --report"],
+            {"screen-metals/screen.png": "metals.png", "screen-metals/report.html": "metals.webp"},
+            expected=2,  # one of many relaxations does not converge
+            reports={"screen-metals/report.html": "metals.html"},
+        ),
         Case("barriers", ["python examples/recipes/benchmarks/barriers.py"]),
         Case(
             "search",
@@ -245,6 +255,9 @@ def run(case: Case, folder: Path) -> None:
     for source, name in case.plots.items():
         picture = photograph(folder / source) if source.endswith(".html") else folder / source
         keep_image(picture, DOCS / "pages" / "images" / name)
+    for source, name in case.reports.items():
+        (DOCS / "pages" / "reports").mkdir(exist_ok=True)
+        shutil.copyfile(folder / source, DOCS / "pages" / "reports" / name)
 
 
 def photograph(page: Path) -> Path:
