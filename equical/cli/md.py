@@ -65,6 +65,7 @@ class Temperature(click.ParamType):
 )
 @click.option("--equilibration", type=float, hidden=True)
 @click.option("--keep-velocities", is_flag=True, help="Start from the velocities in the file.")
+@click.option("--stop-outside", is_flag=True, help="Stop where a frame lies outside what the model knows.")
 @click.option("--restart", is_flag=True, hidden=True)
 @run_options
 def md(
@@ -86,8 +87,9 @@ def md(
     berendsen    the same by weak coupling: to equilibrate only
 
     Writes trajectory, thermodynamics, RDF, MSD with diffusion coefficients, velocity autocorrelation and vibrational
-    density of states, and plots. A killed run goes on with the same command and --resume; only --steps and
-    --equilibrate may change. Exit code 2 means that the atoms flew apart.
+    density of states, and plots. A killed run goes on with the same command and --resume; only --steps,
+    --equilibrate and --stop-outside may change. Exit code 2 means that the atoms flew apart, or that --stop-outside
+    stopped the run.
     """
     from equical.workflows.md import md as run
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 from equical.errors import frames_within
 
-__all__ = ["WorkflowWarning", "noted_warnings", "warn"]
+__all__ = ["WorkflowWarning", "has_noted", "noted_warnings", "warn"]
 
 
 class WorkflowWarning(UserWarning):
@@ -31,6 +31,11 @@ def warn(message: str) -> None:
             return
         noted.append(message)
     warnings.warn(message, WorkflowWarning, stacklevel=frames_within())
+
+
+def has_noted(words: str) -> bool:
+    """Whether the run that goes on has told, itself or by a run that was part of it, anything with these words."""
+    return any(words in message for message in _noted.get() or ())
 
 
 @contextmanager

@@ -6,17 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equical.workflows.common.notes import warn
+from equical.workflows.common.notes import has_noted, warn
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["warn_if_unknown", "warn_if_unsuitable"]
+__all__ = ["outside", "tells_outside", "warn_if_unknown", "warn_if_unsuitable"]
 
 
-def warn_if_unknown(calculator: BaseCalculator, atoms: Atoms, what: str) -> bool:
-    """Warn where a structure lies outside what the model knows, and return whether it does.
+LIES_OUTSIDE = "lies outside what the model knows"
+
+
+def tells_outside(calculator: BaseCalculator) -> bool:
+    """Whether a calculator tells which structures lie outside what it knows, see :func:`outside`."""
+    return "energy_std" in getattr(calculator, "implemented_properties", ()) and hasattr(calculator, "uncertainty")
+
+
+def outside(calculator: BaseCalculator, atoms: Atoms, what: str) -> str:
+    """Say where a structure lies outside what the model knows: one line, or nothing where it does not.
 
     Calculators tell by a method ``uncertainty``, see :meth:`.EquiCalc.uncertainty`; of others, and of models that were
     not calibrated, nothing is said.
@@ -26,17 +34,29 @@ def warn_if_unknown(calculator: BaseCalculator, atoms: Atoms, what: str) -> bool
         atoms: a structure that it has accepted.
         what: the structure, in words that begin a sentence, such as ``"the relaxed structure"``.
     """
-    if "energy_std" not in getattr(calculator, "implemented_properties", ()) or not hasattr(calculator, "uncertainty"):
-        return False
+    if not tells_outside(calculator):
+        return ""
     found = calculator.uncertainty(atoms)
     if not found.outside:
-        return False
+        return ""
     std = 1000 * found.energy_std / len(atoms)
-    warn(
-        f"{what} lies outside what the model knows: {'; '.join(found.reasons)}. Its energy may be off by {std:.0f} "
+    return (
+        f"{what} {LIES_OUTSIDE}: {'; '.join(found.reasons)}. Its energy may be off by {std:.0f} "
         "meV/atom: compare with a reference calculation, take another model, or finetune this one"
     )
-    return True
+
+
+def warn_if_unknown(calculator: BaseCalculator, atoms: Atoms, what: str) -> bool:
+    """Warn where a structure lies outside what the model knows, see :func:`outside`; the first one of a run is told.
+
+    Returns:
+        Whether this one does, or one before it did.
+    """
+    if has_noted(LIES_OUTSIDE):
+        return True
+    if message := outside(calculator, atoms, what):
+        warn(message)
+    return bool(message)
 
 
 def warn_if_unsuitable(calculator: BaseCalculator, atoms: Atoms, purpose: str, *, forces: bool = True) -> None:

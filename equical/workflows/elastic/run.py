@@ -22,7 +22,7 @@ from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import SYMPREC
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.elastic.files import ELASTIC_FILES, write_elastic
 from equical.workflows.elastic.result import ElasticResult
@@ -128,6 +128,7 @@ def elastic(  # noqa: PLR0913 (the settings are spelled out for those who call t
         reference = crystal.copy()
         reference.set_cell(first["cell"])
         reference.set_positions(first["positions"])
+        warn_if_unknown(calculator, reference, "the crystal")
         unconverged = [] if first["converged"] else ["the reference"]
 
         half = np.linspace(0, max_strain, num_strains // 2 + 1)[1:]

@@ -18,7 +18,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.eos.files import EOS_FILES, write_eos
 from equical.workflows.eos.fit import fit_eos
@@ -92,6 +92,8 @@ def eos(  # noqa: PLR0913 (the settings are spelled out for those who call this 
             structures.append(_as_atoms(scaled, point))
             if not point["converged"]:
                 unrelaxed.append(f"{ratio:.4g}")
+        for index, what in ((len(structures) // 2, "middle"), (0, "smallest cell"), (-1, "largest cell")):
+            warn_if_unknown(calculator, structures[index], f"the {what} of the scan")
         if unrelaxed:
             warn(f"not relaxed to {fmax:g} eV/Å at V/V_input = {', '.join(unrelaxed)}")
         found = _fitted(crystal, structures, form)

@@ -12,6 +12,7 @@ from equical.errors import InputError
 from equical.structures.vacuum import VACUUM, widest_gap
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
+from equical.workflows.common.suitability import outside, tells_outside
 from equical.workflows.md.settings import MDSettings
 from equical.workflows.md.velocities import remove_drift
 
@@ -36,8 +37,8 @@ def check_run(atoms: Atoms, calculator: BaseCalculator, settings: MDSettings) ->
 
     Raises:
         InputError: A broken structure, a constraint other than ``FixAtoms``, hydrogen with a time step above 5 fs,
-            velocities to be kept that are none, or a barostat on a slab, a molecule, frozen atoms, or without
-            stress.
+            velocities to be kept that are none, a barostat on a slab, a molecule, frozen atoms, or without stress, or a
+            run that is to stop outside what the model knows and begins there, or whose model does not tell.
     """
     check_structure(atoms)
     for constraint in atoms.constraints:
@@ -48,6 +49,8 @@ def check_run(atoms: Atoms, calculator: BaseCalculator, settings: MDSettings) ->
     if settings.moves_cell:
         _check_barostat(atoms, calculator, settings.ensemble)
     _check_timestep(atoms, settings.timestep)
+    if settings.stop_outside:
+        _check_inside(atoms, calculator)
 
 
 def _check_velocities(atoms: Atoms) -> None:
@@ -75,6 +78,16 @@ def _check_barostat(atoms: Atoms, calculator: BaseCalculator, ensemble: str) -> 
         raise InputError(
             f"{ensemble} would close the {gap:.1f} Å of vacuum along {axis}: for a slab or a molecule {advice}"
         )
+
+
+def _check_inside(atoms: Atoms, calculator: BaseCalculator) -> None:
+    if not tells_outside(calculator):
+        raise InputError(
+            "this model does not tell what lies outside of what it knows, so a run cannot stop by that: calibrate it "
+            "(equical calibrate), or leave out stop_outside"
+        )
+    if message := outside(calculator, atoms, "the structure to start from"):
+        raise InputError(f"{message}; or leave out stop_outside, to run all the same")
 
 
 def _check_timestep(atoms: Atoms, timestep: float) -> None:

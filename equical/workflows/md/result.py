@@ -55,8 +55,10 @@ class MDResult(Result):
         diffusion: None for fewer than 16 frames.
         spectrum: None for fewer than 16 frames.
         resumed_from: Step at which this run was taken up again; None for a new one.
+        outside_from: Step of the first frame that lies outside what the model knows, the warnings say why; None where
+            there is none, or the model does not tell.
         settings: How it was done.
-        converged: Whether all steps were done; where atoms flew apart, a warning says how.
+        converged: Whether all steps were done; where not, a warning says why.
         warnings, wall_time, output: See :class:`.Result`.
     """
 
@@ -74,6 +76,7 @@ class MDResult(Result):
     diffusion: Diffusion | None = field(repr=False)
     spectrum: Spectrum | None = field(repr=False)
     resumed_from: int | None
+    outside_from: int | None
     settings: MDSettings
 
     UNITS: ClassVar[Mapping[str, str]] = {
@@ -101,6 +104,7 @@ class MDResult(Result):
             "steps": self.steps,
             "time": self.time,
             "resumed_from": self.resumed_from,
+            "outside_from": self.outside_from,
             "degrees_of_freedom": self.degrees_of_freedom,
             "temperature": self.temperature,
             "potential_energy": self.potential_energy,

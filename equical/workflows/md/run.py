@@ -54,6 +54,7 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
     compressibility: float = 0.01,
     equilibrate: float = 0.2,
     keep_velocities: bool = False,
+    stop_outside: bool = False,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -68,12 +69,14 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
     same arguments, and on a CPU computes the same bits as if it had never stopped.
 
     If the atoms fly apart the run stops with a warning: ``converged`` is false, and ``atoms`` is the last good step.
+    A frame that lies outside what a calibrated model knows is warned of, and ``outside_from`` is its step; with
+    ``stop_outside`` it ends the run, and ``converged`` is false.
 
     Args:
         atoms: structure to start from, not changed. ``FixAtoms`` constraints are kept.
         calculator: ASE calculator, or name or folder of a model; by default the one attached to ``atoms``, or the
             shipped model that is made for them.
-        ensemble: see :class:`MDSettings`, as for the next eleven.
+        ensemble: see :class:`MDSettings`, as for the next twelve.
         temperature: K; a pair for a ramp from one to the other.
         pressure: GPa, for ensembles with a barostat.
         timestep: fs.
@@ -85,6 +88,7 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
         compressibility: 1/GPa, for ``berendsen``.
         equilibrate: steps at the start that no average contains; below 1, the fraction of the run.
         keep_velocities: start from the velocities of the structure.
+        stop_outside: end the run at the first frame that lies outside what a calibrated model knows.
         output: folder for the files; without it nothing is left on disk.
         overwrite: accept a folder with earlier results.
         resume: go on with the run in ``output`` from where it stopped. More ``steps`` than before extend it.
@@ -108,6 +112,7 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
         compressibility=compressibility,
         equilibrate=equilibrate,
         keep_velocities=keep_velocities,
+        stop_outside=stop_outside,
     )
     with (
         RunFolder(output, MD_FILES, overwrite=overwrite, resume=resume) as folder,
@@ -125,7 +130,8 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
         simulation = Simulation(moving, settings, dof, place)
         end = simulation.run(resume=resume, progress=progress)
         if end.problem:
-            warn(end.problem + (f"; the last good step is {folder / 'final.extxyz'}" if folder else ""))
+            where = f"; the last good step is {folder / 'final.extxyz'}" if folder and not end.stopped else ""
+            warn(end.problem + where)
         # The checkpoint made the calculator forget its results. After a failure it may have none to give.
         with suppress(Exception) if end.problem else nullcontext():
             moving.get_forces()
@@ -138,6 +144,7 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
             atoms=last,
             degrees_of_freedom=dof,
             resumed_from=end.resumed_from,
+            outside_from=None if end.departure is None else end.departure.step,
             settings=settings,
             converged=not end.problem,
             warnings=tuple(noted),

@@ -56,12 +56,13 @@ class MDSettings(Settings):
         compressibility: 1/GPa, sets the speed of the ``berendsen`` barostat alone, never its result.
         equilibrate: Steps at the start that no average, RDF, MSD or spectrum contains; below 1, a fraction of the run.
         keep_velocities: Start from the velocities of the structure (less their drift) instead of drawing new ones.
+        stop_outside: End the run at the first frame that lies outside what the model knows.
 
     Raises:
         InputError: A value makes no sense; the message names it.
     """
 
-    ADJUSTABLE: ClassVar[frozenset[str]] = frozenset({"steps", "equilibrate"})
+    ADJUSTABLE: ClassVar[frozenset[str]] = frozenset({"steps", "equilibrate", "stop_outside"})
 
     ensemble: Ensemble = "bussi"
     temperature: float | tuple[float, float] = 300.0
@@ -75,6 +76,7 @@ class MDSettings(Settings):
     compressibility: float = 0.01
     equilibrate: float = 0.2
     keep_velocities: bool = False
+    stop_outside: bool = False
 
     def __post_init__(self) -> None:
         if self.ensemble not in ENSEMBLES:

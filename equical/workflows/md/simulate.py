@@ -13,12 +13,13 @@ from ase import units
 
 from equical.errors import InputError
 from equical.workflows.common.folder import RESULT
+from equical.workflows.common.notes import warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.suitability import warn_if_unknown
+from equical.workflows.common.suitability import outside
 from equical.workflows.md.ensembles import Propagator, build_propagator
 from equical.workflows.md.guard import Guard
 from equical.workflows.md.record import BAROSTAT_COLUMNS, COLUMNS, Recorder, frame_of
-from equical.workflows.md.state import MDState, PhasePoint, load_state, save_state
+from equical.workflows.md.state import Departure, MDState, PhasePoint, load_state, save_state
 from equical.workflows.md.velocities import draw_velocities, frozen_mask, kinetic_temperature, remove_drift
 
 if TYPE_CHECKING:
@@ -56,12 +57,16 @@ class SimulationEnd:
 
     Attributes:
         steps: Time steps done.
-        problem: Why it stopped early; empty if it did not.
+        problem: Why it ended early; empty if it did not.
+        stopped: Whether that was at a good step, to go no farther outside what the model knows.
+        departure: Where it left what the model knows; None if it did not.
         resumed_from: Step of the state it went on from, None for a new run.
     """
 
     steps: int
     problem: str
+    stopped: bool
+    departure: Departure | None
     resumed_from: int | None
 
 
@@ -84,7 +89,8 @@ class Simulation:
         self._rng = np.random.default_rng(settings.seed)
         self._guard = Guard(atoms, settings, dof)
         self.interval = frame_interval(atoms, settings)
-        self._unknown = False
+        self._departure: Departure | None = None
+        self._stopped = False
 
     def run(self, *, resume: bool, progress: bool) -> SimulationEnd:
         """Do the time steps, from the state in the folder if there is one and ``resume`` is set.
@@ -104,10 +110,7 @@ class Simulation:
             propagator = self._begin(recorder) if state is None else self._go_on(state, recorder)
             first = 0 if state is None else state.step
             steps, problem = self._loop(first, propagator, recorder, progress)
-        if problem:
-            when = f"step {steps + 1} ({(steps + 1) * self.settings.timestep / 1000:g} ps)"
-            problem = f"atoms flew apart at {when}: {problem}"
-        return SimulationEnd(steps, problem, None if state is None else first)
+        return SimulationEnd(steps, problem, self._stopped, self._departure, None if state is None else first)
 
     def _begin(self, recorder: Recorder) -> Propagator:
         recorder.begin()
@@ -116,6 +119,7 @@ class Simulation:
         else:
             draw_velocities(self.atoms, self.settings.start_temperature, self.dof, self._rng)
         propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
+        self._departs(0)
         self._record(0, propagator, recorder)
         self._save(0, propagator, recorder)
         return propagator
@@ -129,24 +133,54 @@ class Simulation:
         propagator = build_propagator(self.atoms, self.settings, self.dof, self._rng)
         propagator.restore(state.integrator)
         self._rng.bit_generator.state = state.rng
+        self._departure = state.departure
+        if state.departure is not None:  # said before, and the result to be written tells it too
+            warn(state.departure.message)
         if recorder.lacks(state.step):
             self._record(state.step, propagator, recorder)
         return propagator
 
     def _loop(self, first: int, propagator: Propagator, recorder: Recorder, progress: bool) -> tuple[int, str]:
         last, label = self.settings.steps, f"md {self.settings.ensemble}"
+        if first and self.settings.stop_outside and self._departs(first):  # taken up where it had stopped
+            return first, self._stop(first)
         with progress_bar(None, label, "steps", show=progress, total=last, initial=first) as bar:
             for step in range(first + 1, last + 1):
                 problem = self._advance(step, propagator)
                 if problem:
-                    return step - 1, problem
+                    return step - 1, f"atoms flew apart at {self._moment(step)}: {problem}"
+                stops = False
                 if step % self.interval == 0:
+                    stops = self._departs(step) and self.settings.stop_outside
                     self._record(step, propagator, recorder)
                     bar.set_postfix_str(f"{kinetic_temperature(self.atoms, self.dof):.0f} K", refresh=False)
-                if step % CHECKPOINT_EVERY == 0 or step == last:
+                if step % CHECKPOINT_EVERY == 0 or step == last or stops:
                     self._save(step, propagator, recorder)
+                if stops:
+                    return step, self._stop(step)
                 bar.update()
         return last, ""
+
+    def _departs(self, step: int) -> bool:
+        """Whether the structure at a step lies outside what the model knows, as far as that matters; told once.
+
+        It costs one more pass, so once it has been told it is asked again only where the run would stop.
+        """
+        if self._departure is not None and not self.settings.stop_outside:
+            return False
+        when = f"the structure at step {step}" if step else "the structure to start from"
+        message = outside(self.atoms.calc, self.atoms, when)
+        if message and self._departure is None:
+            self._departure = Departure(step, message)
+            warn(message)
+        return bool(message)
+
+    def _moment(self, step: int) -> str:
+        return f"step {step} ({step * self.settings.timestep / 1000:g} ps)"
+
+    def _stop(self, step: int) -> str:
+        self._stopped = True
+        return f"stopped at {self._moment(step)}, outside what the model knows: resume without stop_outside to go on"
 
     def _advance(self, step: int, propagator: Propagator) -> str:
         """One time step, taken back if the atoms fly apart in it; says what happened then."""
@@ -182,9 +216,6 @@ class Simulation:
             "total_eV": potential + kinetic,
             "conserved_eV": float("nan") if reservoir is None else potential + kinetic + reservoir(),
         }
-        if not self._unknown:  # said once; where it goes on from there, it has been said
-            when = f"the structure at step {step}" if step else "the structure to start from"
-            self._unknown = warn_if_unknown(atoms.calc, atoms, when)
         results = {"energy": potential, "forces": atoms.get_forces(apply_constraint=False)}
         if settings.moves_cell:
             results["stress"] = atoms.get_stress()
@@ -199,7 +230,8 @@ class Simulation:
         with _advice():
             extents = recorder.sync()  # before the state that counts on them: a power cut must not take them from it
             rng = self._rng.bit_generator.state
-            save_state(self.folder, MDState(step, PhasePoint.of(self.atoms), propagator.state(), rng, extents))
+            point = PhasePoint.of(self.atoms)
+            save_state(self.folder, MDState(step, point, propagator.state(), rng, extents, self._departure))
 
     def _forget(self) -> None:
         """Let the calculator forget, where a state is saved and where it is taken up.

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from equical.workflows.md.growing import Extent
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["STATE", "STATE_BEFORE", "MDState", "PhasePoint", "load_state", "save_state"]
+__all__ = ["STATE", "STATE_BEFORE", "Departure", "MDState", "PhasePoint", "load_state", "save_state"]
 
 STATE = "restart.npz"
 STATE_BEFORE = "restart-before.npz"
@@ -60,6 +60,18 @@ class PhasePoint:
         atoms.set_momenta(self.momenta, apply_constraint=False)
 
 
+class Departure(NamedTuple):
+    """Where a run has left what the model knows.
+
+    Attributes:
+        step: Of the first frame there.
+        message: What that frame lies outside of, one line.
+    """
+
+    step: int
+    message: str
+
+
 @dataclass(frozen=True)
 class MDState:
     """State of a run after a time step.
@@ -70,6 +82,7 @@ class MDState:
         integrator: Its internal variables by name.
         rng: State of the bit generator.
         extents: Of each growing file, by name.
+        departure: None as long as no frame lay outside what the model knows.
     """
 
     step: int
@@ -77,6 +90,7 @@ class MDState:
     integrator: Mapping[str, NDArray[np.float64]]
     rng: Mapping[str, Any]
     extents: Mapping[str, Extent]
+    departure: Departure | None = None
 
 
 def save_state(folder: Path, state: MDState) -> None:
@@ -84,6 +98,7 @@ def save_state(folder: Path, state: MDState) -> None:
     arrays = {name: getattr(state.point, name) for name in ("positions", "momenta", "cell")}
     arrays |= {INTEGRATOR + name: value for name, value in state.integrator.items()}
     notes = {"format": FORMAT, "step": state.step, "rng": state.rng, "extents": state.extents}
+    notes |= {"departure": state.departure}
     with atomic_path(folder / STATE) as temporary:
         with temporary.open("wb") as file:
             np.savez(file, notes=np.array(json.dumps(notes)), **arrays)
@@ -129,4 +144,5 @@ def _read(path: Path) -> MDState:
         integrator={key.removeprefix(INTEGRATOR): value for key, value in arrays.items() if key.startswith(INTEGRATOR)},
         rng=notes["rng"],
         extents={name: Extent(*extent) for name, extent in notes["extents"].items()},
+        departure=Departure(*notes["departure"]) if notes.get("departure") else None,
     )

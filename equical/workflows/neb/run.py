@@ -21,7 +21,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import check_structure, require_atoms_in, resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.provenance import structure_digest
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.neb.band import Band, first_path, pull
 from equical.workflows.neb.files import NEB_FILES, last_band, write_band, write_neb
 from equical.workflows.neb.judgement import judge, judge_ends
@@ -123,6 +123,8 @@ def neb(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         first = _end("initial", start[0], calc, store, settings)
         last = _end("final", start[-1], calc, store, settings)
         _require_different(first, last, relax_ends)
+        warn_if_unknown(calc, first, "the initial structure")
+        warn_if_unknown(calc, last, "the final structure")
         end_forces = (largest_force(first.get_forces()), largest_force(last.get_forces()))
         judge_ends(end_forces)
         middle = first_path(first, last, settings.images)[1:-1] if path is None else start[1:-1]
@@ -149,6 +151,8 @@ def neb(  # noqa: PLR0913 (the settings are spelled out for those who call this 
             converged=band.is_converged(settings),
         )
         judge(result)
+        if result.saddle is not None:
+            warn_if_unknown(calc, result.saddle, "the highest image")
         result = replace(result, warnings=tuple(noted), wall_time=time.perf_counter() - began, output=folder.path)
         if folder:
             write_neb(folder, result)

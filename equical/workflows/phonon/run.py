@@ -20,7 +20,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.phonon.files import PHONON_FILES, write_phonon
 from equical.workflows.phonon.forces import (
@@ -129,6 +129,7 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
             found = f"the largest force is {max_force:.2g} eV/Å, and {needed}"
             refuse_unless_forced(found, relax_first=relax_first, force=force)
         folder.begin("phonon", settings, calc, given)
+        warn_if_unknown(calc, crystal, "the crystal")
 
         repeats = settings.supercell
         if isinstance(repeats, float):

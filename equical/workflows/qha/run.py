@@ -19,7 +19,7 @@ from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import space_group
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.phonon.at_rest import LARGEST_STRESS, as_atoms, relaxed_arrays
 from equical.workflows.phonon.forces import SYMPREC, displaced_supercells, make_force_constants, repeats_for_length
@@ -116,6 +116,7 @@ def qha(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         at_rest = store.get("relaxed", crystal, lambda a: relaxed_arrays(a, calc, "free"))
         folder.begin("qha", settings, calc, crystal)
         reference = as_atoms(crystal, at_rest)
+        warn_if_unknown(calc, reference, "the crystal")
         repeats = settings.supercell
         if isinstance(repeats, float):
             repeats = repeats_for_length(reference.cell[:], repeats)

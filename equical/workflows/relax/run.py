@@ -101,12 +101,11 @@ def relax(  # noqa: PLR0913 (the settings are spelled out for those who call thi
         moving, history = _take_up(trajectory.earlier, start, settings, mask)
         folder.go_on()
         moving.calc = calculator
-        unknown = warn_if_unknown(calculator, moving, "the structure to relax")
+        warn_if_unknown(calculator, moving, "the structure to relax")
         for image in descend(moving, history, settings, mask, progress):
             image.set_constraint(atoms.constraints)
             trajectory.add(image, len(history) - 1)
-        if not unknown:
-            warn_if_unknown(calculator, image, "the relaxed structure")
+        warn_if_unknown(calculator, image, "the relaxed structure")
         result = RelaxResult(
             atoms=image,
             converged=is_converged(history[-1], settings),

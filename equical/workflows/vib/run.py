@@ -22,7 +22,7 @@ from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.molecule import as_molecule, geometry_of, rigid_motions
 from equical.workflows.common.notes import noted_warnings, warn
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax import relax
 from equical.workflows.vib.files import VIB_FILES, write_vib
@@ -144,6 +144,7 @@ def vib(  # noqa: PLR0913 (the settings are spelled out for those who call this 
             found = f"the largest force on an atom that vibrates is {max_force:.2g} eV/Å, and {needed}"
             refuse_unless_forced(found, relax_first=relax_first, force=force)
         folder.begin("vib", settings, calc, atoms)
+        warn_if_unknown(calc, structure, "the structure")
 
         hessian = make_hessian(structure, moved, displacement, calc, store, progress)
         structure.calc = SinglePointCalculator(structure, energy=float(at_rest["energy"]), forces=at_rest["forces"])
