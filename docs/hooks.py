@@ -3,15 +3,25 @@
 import re
 from pathlib import Path
 
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CARDS = "<!-- cards of the shipped models -->"
 KEYS = "<!-- keys of a training configuration -->"
 
 
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the pictures of the cards."""
+    for path in sorted(MODELS.glob("*/*.png")):
+        files.append(File.generated(config, _picture(path), abs_src_path=str(path)))
+    return files
+
+
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Put the cards of all shipped models, and the keys of a training, where a page asks for them."""
     if CARDS in markdown:
-        cards = [card.read_text("utf-8").strip() for card in sorted(MODELS.glob("*/README.md"))]
+        cards = [_card(path) for path in sorted(MODELS.glob("*/README.md"))]
         lowered = "\n\n".join(re.sub(r"^#", "##", card, flags=re.MULTILINE) for card in cards)
         markdown = markdown.replace(CARDS, lowered)
     if KEYS in markdown:
@@ -19,3 +29,13 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 
         markdown = markdown.replace(KEYS, as_markdown())
     return markdown
+
+
+def _card(path: Path) -> str:
+    """A card whose pictures are found where :func:`on_files` puts them."""
+    here = re.compile(r"\]\((\w+\.png)\)")
+    return here.sub(lambda found: f"]({_picture(path.with_name(found[1]))})", path.read_text("utf-8").strip())
+
+
+def _picture(path: Path) -> str:
+    return f"images/models/{path.parent.name}-{path.name}"

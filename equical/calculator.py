@@ -22,6 +22,7 @@ from equical.checkpoint import Checkpoint, load_checkpoint
 from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.inference.batch import BatchEvaluator
+from equical.inference.eager import plain_mode
 from equical.inference.executions import make_evaluator, require_execution
 from equical.inference.stats import Stats
 from equical.model.frozen import BFloat16Matrix, Matrix
@@ -31,7 +32,8 @@ from equical.uncertainty import Uncertainty
 
 __all__ = ["BatchResult", "EquiCalc"]
 
-PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress", "energy_std")
+PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress", "energy_std", "forces_std")
+UNCERTAINTIES = {"energy_std", "forces_std"}
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -88,8 +90,8 @@ class EquiCalc(Calculator):
     Units and signs are ASE's: eV, eV/Å, and for the stress eV/Å³ in Voigt order (xx, yy, zz, yz, xz, xy), positive
     where the crystal wants to shrink. ``energies`` are contributions of the atoms, which sum to the energy;
     ``free_energy`` is the energy. ``energy_std``, of models that were calibrated, is the standard deviation of the
-    energy in eV, see :meth:`uncertainty`. A stress needs three lattice vectors; directions without periodicity count
-    with their full length, vacuum included.
+    energy in eV, and ``forces_std`` (``[N, 3]`` eV/Å) that of the components of forces, see :meth:`uncertainty`. A
+    stress needs three lattice vectors; directions without periodicity count with their full length, vacuum included.
 
     Only what is asked for is computed. Nothing global is changed (threads, precision, random numbers), and neither are
     the structures. One calculator serves any sequence of structures, and can be copied and pickled. Threads that share
@@ -156,7 +158,11 @@ class EquiCalc(Calculator):
             checkpoint = load_checkpoint(model, device=self._device, dtype=self._dtype)
             potential = checkpoint.potential
         missing = {"stress"} if not potential.predicts_stress else set()
-        missing |= {"energy_std"} if checkpoint.knowledge is None else set()
+        knowledge = checkpoint.knowledge
+        if knowledge is None:
+            missing |= UNCERTAINTIES
+        elif not (potential.config.conservative and knowledge.tells_forces):
+            missing |= {"forces_std"}
         self.implemented_properties = [name for name in PROPERTIES if name not in missing]
         self.evaluator = make_evaluator(potential, self._execution, self._convolutions)
         self.parameters.update(model=checkpoint.name, sha256=checkpoint.sha256)
@@ -286,8 +292,8 @@ class EquiCalc(Calculator):
             stress = forces and has_volume and "stress" in self.implemented_properties
             self._prediction = self.evaluator.evaluate(atoms, forces=forces, stress=stress)
         self.results.update(_results(self._prediction, wanted))
-        if "energy_std" in properties:
-            self.results["energy_std"] = self._judge(atoms).energy_std
+        if UNCERTAINTIES.intersection(properties):
+            self.results |= _deviations(self._judge(atoms, forces="forces_std" in properties))
 
     def batch(
         self,
@@ -331,34 +337,47 @@ class EquiCalc(Calculator):
             evaluator = BatchEvaluator(self.evaluator.frozen(), memory)
         graphs = ((lambda atoms=atoms: graph(atoms)) for atoms in structures)
         found = evaluator.evaluate(graphs, forces="forces" in wanted, stress="stress" in wanted)
+
+        def complete(place: int, one: Prediction) -> dict[str, Any]:
+            results = _results(one, wanted if with_volume[place] else wanted - {"stress"})
+            if UNCERTAINTIES.intersection(properties):
+                results |= _deviations(self.uncertainty(structures[place], forces="forces_std" in properties))
+            return results
+
         return [
-            BatchResult({}, str(one))
-            if isinstance(one, InputError)
-            else BatchResult(_results(one, wanted if with_volume[place] else wanted - {"stress"}))
+            BatchResult({}, str(one)) if isinstance(one, InputError) else BatchResult(complete(place, one))
             for place, one in enumerate(found)
         ]
 
-    def uncertainty(self, atoms: Atoms) -> Uncertainty:
+    def uncertainty(self, atoms: Atoms, *, forces: bool = False) -> Uncertainty:
         """How sure the model is of a structure, and whether it lies outside what the model knows.
 
         It takes one more pass for the energy. The calculator's results stay as they are.
 
+        Args:
+            atoms: the structure.
+            forces: tell the standard deviations of its forces too, which takes as long as computing them 20 times.
+
         Raises:
-            InputError: the model was not calibrated, or does not cover the structure.
+            InputError: the model was not calibrated, or not for forces, or does not cover the structure.
         """
         with self._lock:
             if len(atoms) > 0:
                 self.choose(atoms)
             self._refuse_uncovered(atoms)
-            return self._judge(atoms)
+            return self._judge(atoms, forces=forces)
 
-    def _judge(self, atoms: Atoms) -> Uncertainty:
-        knowledge = self.checkpoint.knowledge
+    def _judge(self, atoms: Atoms, *, forces: bool) -> Uncertainty:
+        knowledge, name = self.checkpoint.knowledge, self.checkpoint.name
         if knowledge is None:
+            raise InputError(f"The model {name} does not tell how sure it is: calibrate it with `equical calibrate`.")
+        if forces and "forces_std" not in self.implemented_properties:
             raise InputError(
-                f"The model {self.checkpoint.name} does not tell how sure it is: calibrate it with `equical calibrate`."
+                f"The model {name} does not tell how sure it is of forces: that takes a conservative model, calibrated "
+                "with forces."
             )
-        return knowledge.judge(self.evaluator.frozen(), atoms)
+        with plain_mode(self._device):
+            return knowledge.judge(self.evaluator.frozen(), atoms, forces=forces)
 
     def _refuse_uncovered(self, atoms: Atoms) -> None:
         if len(atoms) == 0:
@@ -387,6 +406,12 @@ def _results(prediction: Prediction, wanted: set[str]) -> dict[str, Any]:
         assert prediction.stress is not None
         results["stress"] = full_3x3_to_voigt_6_stress(_array(prediction.stress[0]))
     return results
+
+
+def _deviations(found: Uncertainty) -> dict[str, Any]:
+    """ASE's results of how sure the model is; forces where they were asked for."""
+    forces = {} if found.forces_std is None else {"forces_std": found.forces_std}
+    return {"energy_std": found.energy_std} | forces
 
 
 def _array(values: Tensor) -> np.ndarray:

@@ -13,6 +13,7 @@ from equical.cli.options import debug_option, quiet_option
 
 if TYPE_CHECKING:
     from equical.training.calibrate import CalibrationResult
+    from equical.training.calibration.score import Score
 
 
 @click.command("calibrate")
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @label_options
 @click.option("--shift-references", is_flag=True, help="Take out a difference of the zeros of energy, by element.")
 @click.option("--most", type=click.IntRange(1), default=5000, show_default=True, help="Structures of --data to use.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Picture.  [default: uncertainty.png beside the model]")
 @quiet_option
 @debug_option
 def calibrate(
@@ -32,13 +34,15 @@ def calibrate(
     held_out: tuple[Path, ...],
     shift_references: bool,
     most: int,
+    plot: Path | None,
     quiet: bool,
     **labels: Any,
 ) -> None:
     """Give a trained MODEL its uncertainty: uncertainty.safetensors beside its weights.
 
-    With it, EquiCalc computes energy_std, and relax and md warn of structures outside what the model knows. Prints how
-    well stated uncertainties fit the errors on --held-out.
+    With it, EquiCalc computes energy_std and forces_std, and workflows warn of structures outside what the model knows.
+    Prints and draws how well stated uncertainties fit the errors on --held-out: each half of it, no composition in
+    both, is judged by the scale that the other half gives.
     """
     from equical.training.calibrate import calibrate as run
 
@@ -49,6 +53,7 @@ def calibrate(
             data_values(held_out, **labels),
             shift_references=shift_references,
             most=most,
+            plot=plot,
             progress=not quiet,
         )
     if not quiet:
@@ -58,14 +63,22 @@ def calibrate(
 def _print(result: CalibrationResult) -> None:
     click.echo(
         f"{result.structures} structures of {len(result.elements)} elements, {result.pairs[0]} of {result.pairs[1]} "
-        f"pairs of them neighbours; {result.held_out} held out, energy RMSE {result.rmse:.2f} meV/atom"
+        f"pairs of them neighbours; {result.held_out} held out"
     )
-    click.echo("stated and found errors of the energy (meV/atom), in quarters of the held-out structures:")
-    for stated, found in result.groups:
-        click.echo(f"  {stated:8.2f} {found:8.2f}")
-    click.echo(
-        f"within one standard deviation {100 * result.within_one:.0f} %, within two {100 * result.within_two:.0f} % "
-        f"(a normal distribution: 68 and 95); rank correlation {result.correlation:.2f}"
-    )
+    scores = {"energy, meV/atom": result.energy}
+    scores |= {f"  {name} ({count})": score for name, (count, score) in result.files.items()}
+    if result.forces is not None:
+        scores["forces, meV/Å"] = result.forces
+    width = max(map(len, scores))
+    click.echo(f"{'':{width}s}   RMSE  within 1σ, 2σ  rank   stated and found, in quarters")
+    for name, score in scores.items():
+        click.echo(_row(name, score, width))
+    click.echo("(of a normal distribution 68 % are within 1σ and 95 % within 2σ; rank is a correlation)")
     click.echo(f"outside what the model knows: {100 * result.outside:.1f} % of the held-out structures")
-    click.echo(f"written to {result.output}")
+    click.echo(f"written to {result.output}; picture: {result.plot}")
+
+
+def _row(name: str, score: Score, width: int) -> str:
+    groups = "  ".join(f"{stated:.3g} {found:.3g}" for stated, found in score.groups)
+    within = f"{100 * score.within_one:4.0f} % {100 * score.within_two:4.0f} %"
+    return f"{name:{width}s} {score.rmse:6.1f} {within}   {score.correlation:6.2f}   {groups}"

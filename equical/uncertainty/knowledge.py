@@ -64,13 +64,13 @@ class Knowledge:
 
     Attributes:
         means: ``[Z, C]`` mean features of the atoms of an element.
-        whitening: ``[C, C]``, a lower triangle, maps deviations from these means to vectors whose length is the distance, not yet scaled.
+        whitening: ``[C, C]``, a lower triangle, maps deviations from these means to vectors whose length is the
+            distance, not yet scaled.
         reach: ``[Z]`` the distance that counts as 1; zero for elements that were not in the data.
         posterior: ``[C, C]``, a lower triangle, maps mean features of a structure to a vector of length u.
-        scale: ``[Z]`` eV per atom; s² of a structure is the mean of their squares over its atoms.
+        scales: ``[2]`` eV per atom, s and t.
         spread: ``[1]`` eV per atom, E₀.
-        force_factor: ``[1]`` by what derivatives of the first part of the energy's standard deviation are multiplied to
-            be those of forces; zero where that is not known.
+        force_scale: ``[1]`` eV, f: of energies whose derivatives are the forces; zero where that is not known.
         pairs: ``[Z, Z]`` bool, elements that were neighbours.
     """
 
@@ -78,9 +78,9 @@ class Knowledge:
     whitening: NDArray[np.float64]
     reach: NDArray[np.float64]
     posterior: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    scales: NDArray[np.float64]
     spread: NDArray[np.float64]
-    force_factor: NDArray[np.float64]
+    force_scale: NDArray[np.float64]
     pairs: NDArray[np.bool_]
 
     @classmethod
@@ -121,6 +121,11 @@ class Knowledge:
         except OSError as error:
             raise InputError(f"cannot write to {folder}: {error.strerror or error}") from error
 
+    @property
+    def tells_forces(self) -> bool:
+        """Whether there are standard deviations of forces, where the model is conservative."""
+        return bool(self.force_scale[0] > 0)
+
     def judge(self, potential: Potential, atoms: Atoms, *, forces: bool = False) -> Uncertainty:
         """How sure the model is of one structure.
 
@@ -135,30 +140,31 @@ class Knowledge:
         distances = self.distances(atoms.numbers, features)
         weights = neighbor_pairs(graph, potential.cutoff)
         unseen = np.where(self.pairs, 0.0, weights)
-        share = float(unseen.sum() / max(weights.sum(), 1e-12))
-        scale = self.scale_of(atoms.numbers)
-        per_atom = np.hypot(scale * self.leverage(features.mean(axis=0)), share * self.spread[0])
+        share = max(float(unseen.sum() / max(weights.sum(), 1e-12)), float(np.isinf(distances).mean()))
+        per_atom = np.hypot(self.known_std(atoms.numbers, features), share * self.spread[0])
         forces_std = None
         if forces:
-            known = self.force_factor[0] * scale * force_spread(potential, graph, self.posterior)
-            forces_std = np.hypot(known, self.spread[0] * unseen_forces(potential, graph, self.pairs))
+            unknown = self.spread[0] * unseen_forces(potential, graph, self.pairs)
+            forces_std = np.hypot(self.force_scale[0] * force_spread(potential, graph, self.posterior), unknown)
         reasons = self._reasons(atoms, distances, unseen)
         return Uncertainty(float(len(atoms) * per_atom), distances, reasons, forces_std)
 
-    def distances(self, numbers: NDArray[np.int64], features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def distances(self, numbers: NDArray[np.int64], features: NDArray[np.floating]) -> NDArray[np.float64]:
         """``[N]`` distances of atoms from those of their elements in the data."""
         reach = self.reach[numbers]
         lengths = np.linalg.norm((features - self.means[numbers]) @ self.whitening.T, axis=1)
-        return np.where(reach > 0, lengths / np.where(reach > 0, reach, 1.0), np.inf)
+        return np.divide(lengths, reach, out=np.full_like(lengths, np.inf), where=reach > 0)
 
-    def scale_of(self, numbers: NDArray[np.int64]) -> float:
-        """S, eV per atom, of a structure of these atomic numbers; for elements not in the data the largest there is."""
-        squares = np.where(self.reach > 0, self.scale, self.scale.max()) ** 2
-        return float(np.sqrt(squares[numbers].mean()))
+    def uncalibrated(self, numbers: NDArray[np.int64], features: NDArray[np.floating]) -> tuple[float, float]:
+        """Leverage u and typical distance d̄ of a structure, of atomic numbers ``[N]`` and features ``[N, C]``."""
+        leverage = np.linalg.norm(self.posterior @ features.mean(axis=0))
+        known = self.distances(numbers, features)
+        known = known[np.isfinite(known)]  # those of elements that were not in the data tell nothing
+        return float(leverage), float(np.mean(known**4) ** 0.25) if len(known) else 0.0
 
-    def leverage(self, mean_features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """u of structures, from their mean features ``[..., C]``."""
-        return np.linalg.norm(mean_features @ self.posterior.T, axis=-1)
+    def known_std(self, numbers: NDArray[np.int64], features: NDArray[np.floating]) -> float:
+        """Standard deviation of the energy (eV per atom) as far as features tell."""
+        return float(np.hypot(*(self.scales * self.uncalibrated(numbers, features))))
 
     def _reasons(self, atoms: Atoms, distances: NDArray[np.float64], unseen: NDArray[np.float64]) -> tuple[str, ...]:
         found = []
@@ -189,9 +195,7 @@ def _packed(knowledge: Knowledge) -> dict[str, NDArray[Any]]:
         "whitening": knowledge.whitening[half].astype(np.float32),
         "reach": knowledge.reach[elements].astype(np.float32),
         "posterior": knowledge.posterior[half].astype(np.float32),
-        "scale": knowledge.scale[elements].astype(np.float32),
-        "spread": knowledge.spread.astype(np.float32),
-        "force_factor": knowledge.force_factor.astype(np.float32),
+        **{name: getattr(knowledge, name).astype(np.float32) for name in ("scales", "spread", "force_scale")},
         "pairs": np.packbits(knowledge.pairs[np.ix_(elements, elements)]),
     }
 
@@ -215,9 +219,9 @@ def _unpacked(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     bits = np.unpackbits(stored["pairs"], count=len(elements) ** 2).reshape(len(elements), -1)
     pairs[np.ix_(elements, elements)] = bits.astype(bool)
     return {
-        **{name: by_number(stored[name]) for name in ("means", "reach", "scale")},
+        **{name: by_number(stored[name]) for name in ("means", "reach")},
         **{name: square(stored[name]) for name in ("whitening", "posterior")},
-        **{name: stored[name].astype(float) for name in ("spread", "force_factor")},
+        **{name: stored[name].astype(float) for name in ("scales", "spread", "force_scale")},
         "pairs": pairs,
     }
 
@@ -227,8 +231,8 @@ def _require_whole(stored: Mapping[str, NDArray[Any]], path: Path) -> None:
     count = len(stored.get("elements", ()))
     width = stored["means"].shape[-1] if "means" in stored else 0
     half = width * (width + 1) // 2
-    shapes = {"elements": (count,), "means": (count, width), "reach": (count,), "scale": (count,)}
-    shapes |= {"whitening": (half,), "posterior": (half,), "spread": (1,), "force_factor": (1,)}
+    shapes = {"elements": (count,), "means": (count, width), "reach": (count,), "whitening": (half,)}
+    shapes |= {"posterior": (half,), "scales": (2,), "spread": (1,), "force_scale": (1,)}
     shapes |= {"pairs": (-(-(count**2) // 8),)}
     for name, shape in shapes.items():
         array = stored.get(name)

@@ -20,11 +20,14 @@ def test_a_model_gets_its_uncertainty_and_what_it_is_worth_is_shown(tmp_path, ti
     done = run(folder, "--data", data, "--held-out", held, "--shift-references")
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("12 structures of 2 elements, 3 of 3 pairs of them neighbours; 8 held out")
-    assert "within one standard deviation" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"written to {folder}"
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[2:4]] == ["energy", "forces"]
+    assert done.stdout.splitlines()[-1] == f"written to {folder}; picture: {folder / 'uncertainty.png'}"
+    assert (folder / "uncertainty.png").is_file()
     assert load_checkpoint(folder).knowledge is not None
-    quiet = run(folder, "--data", data, "--held-out", held, "--quiet")
-    assert (quiet.exit_code, quiet.output) == (0, "")
+    picture = tmp_path / "calibration.png"
+    more = run(folder, "--data", data, "--held-out", held, "--held-out", data, "--quiet", "--plot", picture)
+    assert (more.exit_code, more.output) == (0, "")
+    assert picture.is_file()
 
 
 def test_mistakes_are_one_line(tmp_path, tiny_checkpoint):

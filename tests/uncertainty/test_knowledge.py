@@ -1,59 +1,20 @@
 """A calibrated model says how sure it is, and where it knows nothing."""
 
 import copy
+import json
 import pickle
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import PropertyNotImplementedError
-from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io import write
 
 from equical import EquiCalc, calibrate, load_checkpoint, md, relax
 from equical.errors import InputError
-from equical.uncertainty import OUTSIDE, UNCERTAINTY_FILE
-
-
-def shaken(symbol: str, a: float, seed: int, size: int = 1) -> Atoms:
-    atoms = bulk(symbol, "fcc", a=a, cubic=True) * (size, 1, 1)
-    atoms.rattle(0.06, seed=seed)
-    return atoms
-
-
-def write_data(path, calculator, seeds) -> None:
-    """Copper and aluminium, each on its own, at some densities, with the model's energies and a little noise."""
-    images = []
-    for seed in seeds:
-        symbol, a = (("Cu", 3.6), ("Al", 4.05))[seed % 2]
-        atoms = shaken(symbol, a * (1 + 0.01 * (seed % 5 - 2)), seed)
-        energy = calculator.get_property("energy", atoms) + 0.02 * np.random.default_rng(seed).normal()
-        atoms.calc = SinglePointCalculator(atoms, energy=energy)
-        images.append(atoms)
-    write(path, images)
-
-
-@pytest.fixture(scope="module")
-def calibrated(tmp_path_factory, tiny_checkpoint):
-    """The tiny model with its uncertainty, and what its calibration said."""
-    root = tmp_path_factory.mktemp("calibrated")
-    shutil.copytree(tiny_checkpoint, root / "model")
-    calculator = EquiCalc(tiny_checkpoint, device="cpu", dtype="float64")
-    for name, seeds in (("data", range(40)), ("held", range(40, 64))):
-        write_data(root / f"{name}.extxyz", calculator, seeds)
-    data, held = ({"paths": root / f"{name}.extxyz", "forces_key": None} for name in ("data", "held"))
-    with pytest.warns(
-        UserWarning, match="the data hold no H, C, O, Na, .*: structures with them will count as outside"
-    ):
-        result = calibrate(root / "model", data, held)
-    return root / "model", result
-
-
-@pytest.fixture
-def calculator(calibrated) -> EquiCalc:
-    return EquiCalc(calibrated[0], device="cpu", dtype="float64")
+from equical.uncertainty import OUTSIDE, UNCERTAINTY_FILE, Knowledge
+from tests.uncertainty.structures import shaken, write_data
 
 
 def test_stated_errors_are_those_found_on_held_out_structures(calibrated):
@@ -61,12 +22,13 @@ def test_stated_errors_are_those_found_on_held_out_structures(calibrated):
     assert (result.structures, result.held_out) == (40, 24)
     assert result.elements == ("Al", "Cu")
     assert result.pairs == (2, 3)
-    assert result.rmse == pytest.approx(5, rel=0.5)  # 0.02 eV of noise on four atoms
-    assert 0.4 < result.within_one < 0.95
-    assert result.within_two > 0.8
-    stated = [group[0] for group in result.groups]
+    assert result.energy.rmse == pytest.approx(5, rel=0.5)  # 0.02 eV of noise on four atoms
+    assert 0.4 < result.energy.within_one < 0.95
+    assert result.energy.within_two > 0.8
+    stated = [group[0] for group in result.energy.groups]
     assert stated == sorted(stated)
     assert result.outside < 0.2
+    assert result.plot.is_file() and result.plot.parent == result.output
 
 
 def test_energy_std_comes_on_request_and_changes_nothing_else(calculator):
@@ -139,6 +101,46 @@ def test_dynamics_warn_once_at_the_step_where_they_leave_what_is_known(calculato
         result = md(atoms, calculator, steps=8, interval=2, ensemble="nve", temperature=50)
     assert sum("outside what the model knows" in warning for warning in result.warnings) == 1
     assert len(seen) == 3  # and is not asked again
+    assert result.outside_from == result.to_json()["outside_from"] == 4
+
+
+def leaves_at(calculator: EquiCalc, limit: float, monkeypatch) -> None:
+    """Let the calculator say that a structure is outside as soon as an atom has moved so far (Å) from its place."""
+    start, inside, beyond = bulk("Cu", a=3.6, cubic=True), shaken("Cu", 3.6, 1), shaken("Cu", 2.9, 1)
+    known, unknown = calculator.uncertainty(inside), calculator.uncertainty(beyond)
+
+    def judge(structure):
+        return unknown if np.abs(structure.positions - start.positions).max() > limit else known
+
+    monkeypatch.setattr(calculator, "uncertainty", judge)
+
+
+def test_dynamics_stop_where_they_leave_what_is_known_and_go_on_if_told_to(calculator, monkeypatch, tmp_path):
+    atoms, folder = bulk("Cu", a=3.6, cubic=True), tmp_path / "run"
+    leaves_at(calculator, 0.05, monkeypatch)
+    run = partial(md, atoms, calculator, interval=2, ensemble="nve", temperature=600, output=folder)
+    told = pytest.warns(UserWarning, match=r"the structure at step \d+ lies outside")
+    with told, pytest.warns(UserWarning, match="stopped at step .*, outside what the model knows: resume without"):
+        first = run(steps=40, stop_outside=True)
+    assert not first.converged and 0 < first.steps == first.outside_from < 40 and first.steps % 2 == 0
+    assert np.abs(first.atoms.positions - atoms.positions).max() > 0.05
+    assert json.loads((folder / "result.json").read_text("utf-8"))["outside_from"] == first.steps
+    with told, pytest.warns(UserWarning, match=f"stopped at step {first.steps} "):
+        again = run(steps=40, stop_outside=True, resume=True)  # nothing has changed, and nothing happens
+    assert again.steps == again.outside_from == again.resumed_from == first.steps
+    with told:
+        last = run(steps=40, resume=True)
+    assert last.converged and last.steps == 40 and last.outside_from == first.steps
+    assert sum("outside what the model knows" in warning for warning in last.warnings) == 1
+
+
+def test_dynamics_that_could_never_stop_or_never_start_are_refused(calculator, tiny_calculator, tmp_path):
+    run = partial(md, steps=4, stop_outside=True, output=tmp_path / "run")
+    with pytest.raises(InputError, match="does not tell what lies outside of what it knows, so a run cannot stop by"):
+        run(shaken("Cu", 3.6, 3), tiny_calculator)
+    with pytest.raises(InputError, match="the structure to start from lies outside .*; or leave out stop_outside"):
+        run(shaken("Cu", 2.9, 3), calculator)
+    assert not (tmp_path / "run").exists()
 
 
 def test_models_that_were_not_calibrated_say_so(tiny_calculator, copper):
@@ -177,3 +179,25 @@ def test_unusable_data_are_refused(calibrated, tmp_path, tiny_checkpoint):
     with pytest.raises(InputError, match="needs 5 held-out structures at least, and data: there are 3 and 3"):
         calibrate(folder, few, few)
     assert not (folder / UNCERTAINTY_FILE).exists()
+
+
+def test_the_file_of_a_model_for_all_elements_is_small_and_holds_all(tmp_path):
+    """89 elements and 128 features in less than a twentieth of the weights, to the precision of float32."""
+    rng, rows, width = np.random.default_rng(0), 119, 128
+    known = np.arange(rows) % 4 != 0
+    pairs = np.triu(rng.random((rows, rows)) < 0.5) & known & known[:, None]
+    knowledge = Knowledge(
+        means=rng.normal(size=(rows, width)) * known[:, None],
+        whitening=np.tril(rng.normal(size=(width, width))),
+        reach=(1 + rng.random(rows)) * known,
+        posterior=np.tril(rng.normal(size=(width, width))),
+        scales=np.array([0.1, 0.2]),
+        spread=np.array([0.5]),
+        force_scale=np.array([0.3]),
+        pairs=pairs | pairs.T,
+    )
+    knowledge.write(tmp_path, "hash")
+    assert (tmp_path / UNCERTAINTY_FILE).stat().st_size < 130_000
+    back = Knowledge.read(tmp_path, "hash")
+    for name, value in vars(knowledge).items():
+        np.testing.assert_allclose(getattr(back, name), value, rtol=1e-6, err_msg=name)
