@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def check(
         parts = Parts(folder)
         findings: list[Finding] = []
         for name in progress_bar(checks or list(CHECKS), "checks", "checks", show=progress):
-            found = parts.get(name, lambda name=name: {"findings": [asdict(one) for one in _asked(name, subject)]})
+            found = parts.get(name, partial(_part, name, subject))
             findings += map(_finding, found["findings"])
         result = CheckResult(
             findings=tuple(findings),
@@ -119,6 +120,11 @@ def _asked(name: str, subject: Subject) -> list[Finding]:
         reason = " ".join(str(error).split()) or type(error).__name__
         found.append(Finding(name, float("nan"), 0.0, "", "", f"{type(error).__name__}: {reason}"))
     return found
+
+
+def _part(name: str, subject: Subject) -> dict[str, Any]:
+    """Findings of one check as they are kept."""
+    return {"findings": [asdict(finding) for finding in _asked(name, subject)]}
 
 
 def _finding(kept: Mapping[str, Any]) -> Finding:

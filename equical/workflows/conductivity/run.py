@@ -20,7 +20,7 @@ from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.spacegroup import space_group
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import warn_if_unknown, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.conductivity.files import CONDUCTIVITY_FILES, write_conductivity
 from equical.workflows.conductivity.result import ConductivityResult
@@ -133,6 +133,7 @@ def conductivity(  # noqa: PLR0913 (the settings are spelled out for those who c
         relaxed = second.get("relaxed", crystal, lambda a: relaxed_arrays(a, calc, "free"))
         folder.begin("conductivity", settings, calc, crystal)
         structure = _at_rest(as_atoms(crystal, relaxed), bool(relaxed["converged"]))
+        warn_if_unknown(calc, structure, "the crystal")
 
         phonopy = displaced_supercells(structure, _repeats(structure, settings.supercell), displacement, SYMPREC)
         judge_force_constants(make_force_constants(phonopy, calc, second, progress))
