@@ -35,7 +35,12 @@ from equical.workflows.phonon.forces import (
     make_force_constants,
     repeats_for_length,
 )
-from equical.workflows.phonon.judgement import LARGEST_FORCE, judge_force_constants, judge_supercell
+from equical.workflows.phonon.judgement import (
+    LARGEST_FORCE,
+    judge_force_constants,
+    judge_supercell,
+    judge_symmetry,
+)
 from equical.workflows.phonon.modes import find_imaginary_modes, run_bands, run_mesh
 
 if TYPE_CHECKING:
@@ -135,6 +140,8 @@ def conductivity(  # noqa: PLR0913 (the settings are spelled out for those who c
         structure = _at_rest(as_atoms(crystal, relaxed), bool(relaxed["converged"]))
         warn_if_unknown(calc, structure, "the crystal")
 
+        warn_if_unknown(calc, structure, "the crystal")
+        judge_symmetry(structure)
         phonopy = displaced_supercells(structure, _repeats(structure, settings.supercell), displacement, SYMPREC)
         judge_force_constants(make_force_constants(phonopy, calc, second, progress))
         judge_supercell(phonopy)

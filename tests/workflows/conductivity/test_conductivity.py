@@ -11,7 +11,9 @@ from ase.calculators.emt import EMT
 from phonopy.structure.atoms import PhonopyAtoms
 
 from equical.errors import InputError
+from equical.uncertainty import Uncertainty
 from equical.workflows.common.finished import FinishedRun
+from equical.workflows.conductivity import run
 from equical.workflows.conductivity.run import conductivity
 from equical.workflows.conductivity.transport import as_tensors
 from equical.workflows.report.run import page_of
@@ -135,6 +137,41 @@ def test_phono3pys_own_tools_go_on(copper):
 def test_a_tensor_has_its_six_numbers_in_place():
     tensor = as_tensors(np.array([[1.0, 2, 3, 4, 5, 6]]))
     np.testing.assert_array_equal(tensor, [[[1, 6, 5], [6, 2, 4], [5, 4, 3]]])  # xx, yy, zz, yz, xz, xy
+
+
+class Unsure(EMT):
+    """EMT that knows no crystal."""
+
+    implemented_properties = (*EMT.implemented_properties, "energy_std")
+
+    def uncertainty(self, atoms):
+        return Uncertainty(1.0, np.ones(len(atoms)), ("it is too far",))
+
+
+class EnoughError(Exception):
+    """Ends a run where a test has seen enough."""
+
+
+@pytest.mark.filterwarnings("default::equical.workflows.common.notes.WorkflowWarning")
+def test_what_makes_a_crystal_doubtful_is_told_before_anything_is_displaced(monkeypatch):
+    """A crystal that misses its symmetry by a hair has many more pairs."""
+
+    def at_rest(atoms, calculator, cell):
+        forces = np.zeros((len(atoms), 3))
+        return {"positions": atoms.positions, "cell": atoms.cell[:], "energy": 0.0, "forces": forces, "converged": True}
+
+    def displaced(*arguments):
+        raise EnoughError
+
+    monkeypatch.setattr(run, "relaxed_arrays", at_rest)
+    monkeypatch.setattr(run, "displaced_supercells", displaced)
+    crystal = bulk("Cu", cubic=True)
+    crystal.positions[0, 0] += 1e-3
+    with pytest.raises(EnoughError), pytest.warns(UserWarning) as told:
+        conductivity(crystal, Unsure(), **SMALL)
+    lines = [str(one.message) for one in told]
+    assert any("the crystal lies outside what the model knows" in line for line in lines)
+    assert any("the crystal is Fm-3m (225) to within" in line for line in lines)
 
 
 def test_imaginary_modes_are_refused_before_any_pair_is_displaced(tmp_path):
