@@ -138,7 +138,6 @@ def conductivity(  # noqa: PLR0913 (the settings are spelled out for those who c
         relaxed = second.get("relaxed", crystal, lambda a: relaxed_arrays(a, calc, "free"))
         folder.begin("conductivity", settings, calc, crystal)
         structure = _at_rest(as_atoms(crystal, relaxed), bool(relaxed["converged"]))
-        warn_if_unknown(calc, structure, "the crystal")
 
         warn_if_unknown(calc, structure, "the crystal")
         judge_symmetry(structure)
