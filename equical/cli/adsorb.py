@@ -50,7 +50,7 @@ class AdsorbCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command("adsorb", cls=AdsorbCommand)
+@click.command("adsorb", short_help="Adsorption energies on all sites of a surface.", cls=AdsorbCommand)
 @click.argument("adsorbate", nargs=-1, required=True)
 @click.option("--slab", type=click.Path(path_type=Path), metavar="FILE", help="A slab, vacuum along its third vector.")
 @click.option("--bulk", metavar="FORMULA|FILE", help="A crystal to relax and cut the slab from: Pt, Pt3Ni, MgO …")

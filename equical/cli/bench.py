@@ -39,7 +39,7 @@ class Comma(click.ParamType):
             self.fail(f"{value!r} is not a list of whole numbers such as 32,108,256", param, ctx)
 
 
-@click.command("bench")
+@click.command("bench", short_help="Time and memory of a step on this machine.")
 @optional_structure_argument
 @click.option(
     "--sizes", type=Comma(int), default="32,108,256,500", show_default=True, metavar="N,N,...", help="Numbers of atoms."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from equical.training.calibration.score import Score
 
 
-@click.command("calibrate")
+@click.command("calibrate", short_help="Give a trained model its uncertainty.")
 @click.argument("model", metavar="NAME|DIR")
 @click.option("--data", required=True, multiple=True, type=click.Path(path_type=Path), help="What it was trained on.")
 @click.option(

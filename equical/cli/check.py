@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from equical.workflows.check import CheckResult
 
 
-@click.command("check")
+@click.command("check", short_help="Does a model, or any ASE calculator, give wrong numbers?")
 @any_calculator_option
 @click.option("--structure", "structures", multiple=True, type=click.Path(path_type=Path), help="Examine it on these.")
 @click.option("--format", "file_format", metavar="NAME", help=f"Of --structure: {FORMAT_HELP}")

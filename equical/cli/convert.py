@@ -11,7 +11,7 @@ from equical.cli.options import debug_option, quiet_option
 path = click.Path(path_type=Path)
 
 
-@click.command("convert")
+@click.command("convert", short_help="Published EquiformerV2 and V3 checkpoints to model folders.")
 @click.argument("checkpoint", type=path)
 @click.argument("output", type=path)
 @click.option("--ema", is_flag=True, help="Take the moving average of the weights that the file also holds.")

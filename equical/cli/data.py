@@ -11,7 +11,7 @@ from equical.cli.data_options import data_values, label_options
 from equical.cli.options import debug_option, finish
 
 
-@click.group("data")
+@click.group("data", short_help="Look for what is wrong with labelled structures.")
 def data() -> None:
     """Look after data sets."""
 

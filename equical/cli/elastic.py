@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from equical.workflows.elastic import ElasticResult
 
 
-@click.command("elastic")
+@click.command("elastic", short_help="Elastic constants, moduli, mechanical stability.")
 @structure_argument
 @click.option("--max-strain", type=float, default=0.005, show_default=True, help="Largest strain of each mode.")
 @click.option("--strains", type=int, default=4, show_default=True, help="Strains of each mode, half of either sign.")

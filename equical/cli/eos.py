@@ -17,7 +17,7 @@ FORMS = (
 )  # fmt: skip
 
 
-@click.command("eos")
+@click.command("eos", short_help="Equation of state: volume, bulk modulus.")
 @structure_argument
 @click.option("--form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="ASE's name of it.")
 @click.option(

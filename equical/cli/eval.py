@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from equical.training.result import EvaluationResult
 
 
-@click.command("eval")
+@click.command("eval", short_help="Errors of a model on labelled structures.")
 @click.argument("data", type=click.Path(path_type=Path), nargs=-1, required=True)
 @calculator_options
 @label_options

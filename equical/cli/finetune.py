@@ -13,7 +13,7 @@ from equical.cli.options import device_option, finish, output_options, resume_op
 from equical.cli.train import print_result
 
 
-@click.command("finetune")
+@click.command("finetune", short_help="Adapt a model to labelled structures.")
 @click.option(
     "--model",
     default="auto",

@@ -42,7 +42,7 @@ class Temperature(click.ParamType):
         return numbers[0] if len(numbers) == 1 else numbers
 
 
-@click.command("md")
+@click.command("md", short_help="Molecular dynamics in seven ensembles, with its analysis.")
 @structure_argument
 @click.option("--ensemble", type=click.Choice(ENSEMBLES), default="bussi", show_default=True, help="What is constant.")
 @click.option(

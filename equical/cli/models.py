@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from equical.catalogue import ShippedModel
 
 
-@click.command("models")
+@click.command("models", short_help="Shipped models, and which are made for a structure.")
 @click.argument("name", required=False)
 @click.option(
     "--for", "file", type=click.Path(path_type=Path), metavar="FILE", help="Which cover the structures in it?"

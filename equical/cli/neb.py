@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from equical.workflows.neb import NebResult
 
 
-@click.command("neb")
+@click.command("neb", short_help="Barrier between two structures (nudged elastic band).")
 @click.argument("initial", required=False, type=click.Path(path_type=Path))
 @click.argument("final", required=False, type=click.Path(path_type=Path))
 @click.option(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from equical.workflows.phonon import PhononResult
 
 
-@click.command("phonon")
+@click.command("phonon", short_help="Phonons: bands, densities of states, thermal properties.")
 @structure_argument
 @harmonic_options()
 @click.option("--relax-first", is_flag=True, help="Relax the ions first, within the cell and the space group.")

@@ -22,7 +22,7 @@ ROWS = 6
 """Temperatures in the table, at most; all of them are in ``qha.csv``."""
 
 
-@click.command("qha")
+@click.command("qha", short_help="Thermal expansion and bulk modulus against temperature.")
 @structure_argument
 @click.option(
     "--volume-range",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from equical.workflows.relax import RelaxFailure, RelaxManyResult, RelaxResult
 
 
-@click.command("relax")
+@click.command("relax", short_help="Relax atoms, and on request the cell.")
 @structure_argument
 @click.option(
     "--index", default=":", show_default=True, help="Which structures of the file, counted and sliced as in Python."

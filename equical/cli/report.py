@@ -9,7 +9,7 @@ import click
 from equical.cli.options import debug_option, quiet_option
 
 
-@click.command("report")
+@click.command("report", short_help="A page with tables, plots and structures of a run.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @quiet_option
 @debug_option

@@ -17,7 +17,7 @@ MOST_LINES = 40
 """Lines of a list that are printed; the files have all."""
 
 
-@click.command("screen")
+@click.command("screen", short_help="Adsorption energies from a table, on all cores or a cluster.")
 @click.argument("table", metavar="TABLE|DIR", type=click.Path(path_type=Path))
 @click.option("--site", multiple=True, help="Kind or name of sites to try (top, bridge, hollow, fcc …); repeat it.")
 @click.option("--azimuth", multiple=True, type=float, help="Directions to try, degrees; repeat it.  [default: 0 90]")

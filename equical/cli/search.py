@@ -16,7 +16,7 @@ SHOWN = 10
 """Structures in the table."""
 
 
-@click.command("search")
+@click.command("search", short_help="Stable crystals of a composition, from random structures.")
 @click.argument("composition")
 @click.option("--units", default="1", show_default=True, metavar="N[:M]", help="Formula units in a cell.")
 @click.option("--structures", type=int, default=100, show_default=True, help="How many random structures.")

@@ -9,7 +9,7 @@ from equical.cli.notices import warnings_as_lines
 from equical.cli.options import StructureFile, calculator_options, debug_option, quiet_option, structure_argument
 
 
-@click.command("serve")
+@click.command("serve", short_help="Forces for i-PI and other codes, through a socket.")
 @structure_argument
 @click.option("--socket", metavar="NAME", help="UNIX socket that i-PI listens at on this machine, /tmp/ipi_NAME.")
 @click.option("--port", type=int, metavar="N", help="Internet socket in place of that.")

@@ -25,7 +25,7 @@ def _print_keys(ctx: click.Context, option: click.Parameter, wanted: bool) -> No
         ctx.exit()
 
 
-@click.command("train")
+@click.command("train", short_help="Train a model as a YAML file says.")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option(
     "--help-config",

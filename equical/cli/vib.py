@@ -21,7 +21,7 @@ MOST_LINES = 30
 """Modes that are printed; the table in the folder has all."""
 
 
-@click.command("vib")
+@click.command("vib", short_help="Vibrations and free energies of molecules and adsorbates.")
 @structure_argument
 @click.option(
     "--indices",

@@ -29,7 +29,12 @@ def test_prints_a_table_and_leaves_its_files(run, tmp_path):
     assert [row.split()[2] for row in rows] == ["eager", "static"] * 2
     assert {len(row) for row in rows} == {len(head)}
     assert last == "results in bench-tiny"
-    assert {path.name for path in (tmp_path / "bench-tiny").iterdir()} == {"run.json", "parts.json", "result.json", "bench.png"}
+    assert {path.name for path in (tmp_path / "bench-tiny").iterdir()} == {
+        "run.json",
+        "parts.json",
+        "result.json",
+        "bench.png",
+    }
 
 
 def test_skipped_cells_stand_in_the_table(run, monkeypatch):

@@ -62,6 +62,12 @@ def test_help_lists_every_command_without_heavy_imports():
         assert f"\n  {name} " in process.stdout
 
 
+def test_summaries_of_commands_are_whole():
+    listed = CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
+    assert len(listed.strip().splitlines()) == len(MODULES)
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_command_has_help(name):
     result = CliRunner().invoke(main, [name, "--help"])

@@ -28,7 +28,7 @@ def plot_energies(result: AdsorptionResult, path: Path) -> None:
 
     started = {configuration.site for configuration in result.configurations}
     sites = [site for site in result.sites if site.name in started]
-    figure = Figure(figsize=(max(5, 1.0 * len(sites) + 2), 4.5), layout="constrained")
+    figure = Figure(figsize=(min(max(5, 1.0 * len(sites) + 2), 10), 4.5), layout="constrained")
     axes = figure.subplots()
     for place, site in enumerate(sites):
         here = [c for c in result.configurations if c.site == site.name and not c.error]
@@ -44,7 +44,12 @@ def plot_energies(result: AdsorptionResult, path: Path) -> None:
     if best is not None:
         axes.axhline(best.adsorption_energy, color="0.6", lw=1, ls=":")
         axes.set_title(f"{result.adsorbate}, best: {best.name}, {_eV(best.adsorption_energy)}", fontsize=10)
-    axes.set_xticks(range(len(sites)), [site.name for site in sites], rotation=30 if len(sites) > 5 else 0)
+    axes.set_xticks(
+        range(len(sites)),
+        [site.name for site in sites],
+        rotation=40 if len(sites) > 5 else 0,
+        ha="right" if len(sites) > 5 else "center",
+    )
     axes.set_xlim(-0.6, len(sites) - 0.4)
     axes.margins(y=0.15)
     axes.set_ylabel("adsorption energy (eV)")

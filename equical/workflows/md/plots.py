@@ -76,6 +76,9 @@ def plot_radial_distribution(rdf: RadialDistribution, title: str, path: Path) ->
     axes[0].set(xlabel="distance (Å)", ylabel="g(r)", title=title, xlim=(0, rdf.distance[-1]))
     axes[0].set_ylim(bottom=0)
     axes[0].legend(frameon=False)
+    if not rdf.total.any():
+        nothing = "no atoms as close as half the smallest height of the cell: run a larger one"
+        axes[0].text(0.5, 0.5, nothing, transform=axes[0].transAxes, ha="center", fontsize=9)
     _save(figure, path)
 
 

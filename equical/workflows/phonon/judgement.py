@@ -31,8 +31,8 @@ def judge_symmetry(crystal: Atoms) -> None:
     if exact is not None and nearly is not None and exact.number != nearly.number:
         warn(
             f"the crystal is {nearly.international} ({nearly.number}) to within {NEARLY:g} Å, and only "
-            f"{exact.international} ({exact.number}) to within {SYMPREC:g} Å, which decides about displacements and the "
-            "path of the bands: unless the difference is meant, relax it with --symmetry, or more tightly"
+            f"{exact.international} ({exact.number}) to within {SYMPREC:g} Å, which decides about displacements and "
+            "the path of the bands: unless the difference is meant, relax it with --symmetry, or more tightly"
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
+from ase import units
+
 from equical.html import Column, Link, Page, Structure, Table
 from equical.workflows.common.finished import FinishedRun
 from equical.workflows.relax.files import TRAJECTORY
@@ -19,11 +21,15 @@ def page(run: FinishedRun) -> Page:
 def _of_one(run: FinishedRun) -> Page:
     numbers, frames = run.trajectory(TRAJECTORY)
     name, links = "relaxation", [Link("relaxation", place) for place in range(len(frames))]
-    rows = [
-        (step, frame.get_potential_energy(), float((frame.get_forces() ** 2).sum(axis=1).max(initial=0) ** 0.5))
+    columns = [Column("step"), run.column("energy", decimals=5), run.column("max_force", decimals=5)]
+    rows: list[list[float]] = [
+        [step, frame.get_potential_energy(), float((frame.get_forces() ** 2).sum(axis=1).max(initial=0) ** 0.5)]
         for step, frame in zip(numbers, frames, strict=True)
     ]
-    columns = [Column("step"), run.column("energy", decimals=5), run.column("max_force", decimals=5)]
+    if run.result.get("max_stress") is not None:  # the cell was relaxed
+        columns.append(run.column("pressure", decimals=3))
+        for row, frame in zip(rows, frames, strict=True):
+            row.append(-float(frame.get_stress(apply_constraint=False)[:3].mean() / units.GPa))
     labels = [f"step {step}" for step in numbers]
     facts = run.facts("energy", "max_force", "max_stress", "steps", "space_group_before", "space_group_after", "volume")
     return run.page(

@@ -124,6 +124,14 @@ def test_every_step_of_a_relaxation_has_a_row_that_shows_it(finished):
     assert shown(page)["energy"] == pytest.approx(result.energy)
 
 
+def test_where_the_cell_was_relaxed_its_pressure_is_shown(tmp_path):
+    result = equical.relax(bulk("Cu", a=3.55), EMT(), cell="free", steps=3, output=tmp_path)
+    table = page_of(FinishedRun.read(tmp_path)).tables[0]
+    assert [column.name for column in table.columns][-1] == "pressure"
+    assert table.rows[0][-1] > 1  # squeezed
+    assert table.rows[-1][-1] == pytest.approx(result.to_json()["pressure"], abs=1e-6)
+
+
 def test_structures_that_could_not_be_relaxed_have_a_reason_and_no_picture(finished):
     page = page_of(FinishedRun.read(finished("many")[1]))
     rows, links = page.tables[0].rows, page.tables[0].links
