@@ -1,6 +1,7 @@
 """Imports point one way, and none costs more than it must."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -86,6 +87,16 @@ def test_no_file_imports_itself_by_way_of_others():
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" ← ".join(error.args[1]))
+
+
+def test_no_class_name_has_two_meanings():
+    """The same brick of two generations has one name: which it is, its module says."""
+    homes: dict[str, set[str]] = {}
+    for module, path in FILES.items():
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(re.sub(r"model\.v[23]\..*", "generation", module))
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from equical.workflows.conductivity.settings import Method
 
 
-@click.command("conductivity")
+@click.command("conductivity", short_help="Lattice thermal conductivity against temperature.")
 @structure_argument
 @harmonic_options(displacement=0.03, mesh=50.0, temperatures=(100, 1000, 100))
 @click.option(
