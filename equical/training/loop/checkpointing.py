@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,15 @@ FORMAT = 1
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers, strings, and lists and dicts of these, in place of ``path`` in one rename."""
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        torch.save({"format": FORMAT, **state}, file)
+    """Write tensors, numbers, strings, and lists and dicts of these, in place of ``path`` in one rename.
+
+    Raises:
+        OSError: the disk is full, say; torch itself would tell of a position in the file that it did not expect.
+    """
+    whole = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, whole)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(whole.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:

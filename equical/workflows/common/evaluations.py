@@ -144,6 +144,7 @@ class Evaluations:
     def write(self) -> None:
         """Write what was calculated before the run had begun; the next result would take it along."""
         for path, fingerprint, result in self._unwritten:
+            self._run.require_there()
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
                 np.savez(temporary, fingerprint=np.array(fingerprint), **result)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ A folder of None keeps nothing: a workflow asks ``if folder:`` before it writes.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -53,8 +54,15 @@ RESULT = "result.json"
 REPORT = "report.html"
 """A page about the result, where the user wants one; it goes with the result it is about."""
 
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
+"""Errors of a disk that is full, or that a user may not fill further."""
+
 SAME_PROBE = 1e-3
 """Relative difference of energies and forces that machines and precisions may cause in an unknown calculator."""
+
+
+class OutOfRoom(OSError):
+    """The disk is full, and the message says what to do."""
 
 
 class RunFolder:
@@ -68,7 +76,7 @@ class RunFolder:
         leaves: patterns of the files that such a run leaves, beside ``run.json``, ``result.json`` and ``report.html``.
         overwrite: accept a folder with earlier results. They are removed when the run begins, that is once its input
             has been accepted, so that none of them can be taken for a result of the new run. Other files stay.
-        resume: accept a folder with earlier results, and go on from there.
+        resume: accept a folder with earlier results, and go on from there; None for runs that cannot.
 
     Attributes:
         path: the folder, or None.
@@ -77,7 +85,9 @@ class RunFolder:
 
     Raises:
         InputError: the folder is not empty (and neither ``overwrite`` nor ``resume``), is no folder, cannot be written
-            to, or is in use by another process; or both ``overwrite`` and ``resume``.
+            to, or is in use by another process; or both ``overwrite`` and ``resume``; or, at the end, it was removed
+            while the run was writing to it.
+        OSError: at the end, the disk is full; the message says how to go on.
     """
 
     def __init__(
@@ -86,14 +96,15 @@ class RunFolder:
         leaves: Iterable[str],
         *,
         overwrite: bool = False,
-        resume: bool = False,
+        resume: bool | None = None,
     ):
         if overwrite and resume:
             raise InputError("a run is either resumed or overwritten: give one of the two")
         if resume and output is None:
             raise InputError("to resume a run, give the output folder it was begun in")
         self.path = None if output is None else Path(output)
-        self.resume = resume
+        self.resume = bool(resume)
+        self._way_on = "make room, and run it again" if resume is None else "make room, and go on with --resume"
         self._leaves = (RUN, RESULT, REPORT, *leaves)
         self._overwrite = overwrite
         self._made: list[Path] = []
@@ -137,10 +148,16 @@ class RunFolder:
     ) -> None:
         if self.path is None:
             return
-        if self.path.is_dir():
-            self._lock.release()
+        there = self.path.is_dir()
+        self._lock.release()
         if kind is not None:
             self._remove_if_made()
+        if isinstance(error, OSError):
+            if self.begun and not there:
+                raise InputError(f"output folder {self.path} was removed or renamed during the run") from error
+            if self.begun and error.errno in NO_ROOM and not isinstance(error, OutOfRoom):
+                what = f"{error.strerror} while writing; what was done is kept: {self._way_on}"
+                raise OutOfRoom(error.errno, what, error.filename or os.fspath(self.path)) from error
 
     def begin(
         self,
@@ -180,6 +197,15 @@ class RunFolder:
         else:
             self._require_same(before, run)
         self.begun = True
+
+    def require_there(self) -> None:
+        """Make sure that nobody has taken the folder away, before a subfolder is made.
+
+        Raises:
+            FileNotFoundError: it is gone.
+        """
+        if self.path is not None and not self.path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(self.path))
 
     def go_on(self) -> None:
         """Withdraw the result of a run that is about to become longer than what the result is about."""

@@ -57,14 +57,20 @@ class FolderLock:
                 return
             raise
         self._lock = lock
-        self._path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+        try:
+            self._path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", "utf-8")
+        except BaseException:  # a full disk, say: nobody else is to be kept out by a run that never began
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the folder back and leave nothing in it."""
         if self._lock is not None:
-            self._path.unlink(missing_ok=True)
-            self._lock.release()
-            self._lock = None
+            lock, self._lock = self._lock, None
+            try:
+                self._path.unlink(missing_ok=True)
+            finally:
+                lock.release()
 
     def _holder(self) -> str:
         try:

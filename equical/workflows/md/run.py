@@ -96,7 +96,7 @@ def md(  # noqa: PLR0913 (the settings are spelled out for those who call this b
 
     Raises:
         InputError: settings that make no sense, do not fit the structure, or are not those of the run to resume.
-        OSError: the disk filled up; the run is safe up to its last checkpoint.
+        OSError: the disk filled up; everything up to the last checkpoint is kept.
     """
     began = time.perf_counter()
     settings = MDSettings(

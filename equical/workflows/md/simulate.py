@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -221,17 +219,15 @@ class Simulation:
             results["stress"] = atoms.get_stress()
             pressure = -np.mean(atoms.get_stress(include_ideal_gas=True)[:3])
             row |= {"pressure_GPa": pressure / units.GPa, "volume_A3": atoms.get_volume()}
-        with _advice():
-            recorder.add(step, frame_of(atoms, step, row["time_ps"], results), row)
+        recorder.add(step, frame_of(atoms, step, row["time_ps"], results), row)
 
     def _save(self, step: int, propagator: Propagator, recorder: Recorder) -> None:
         self._forget()
         propagator.refresh()
-        with _advice():
-            extents = recorder.sync()  # before the state that counts on them: a power cut must not take them from it
-            rng = self._rng.bit_generator.state
-            point = PhasePoint.of(self.atoms)
-            save_state(self.folder, MDState(step, point, propagator.state(), rng, extents, self._departure))
+        extents = recorder.sync()  # before the state that counts on them: a power cut must not take them from it
+        rng = self._rng.bit_generator.state
+        point = PhasePoint.of(self.atoms)
+        save_state(self.folder, MDState(step, point, propagator.state(), rng, extents, self._departure))
 
     def _forget(self) -> None:
         """Let the calculator forget, where a state is saved and where it is taken up.
@@ -241,13 +237,3 @@ class Simulation:
         """
         if hasattr(self.atoms.calc, "reset"):
             self.atoms.calc.reset()
-
-
-@contextmanager
-def _advice() -> Iterator[None]:
-    """Tell who has run out of disk that nothing is lost."""
-    try:
-        yield
-    except OSError as error:
-        advice = "the run is safe up to its last checkpoint: make room, and go on with --resume"
-        raise OSError(error.errno, f"{error.strerror} while writing; {advice}", error.filename) from error

@@ -11,6 +11,7 @@ import torch
 
 from equical import InputError
 from equical.training.loop.checkpointing import load_state, save_state
+from tests.faults import Interrupt, count_file_events, struck_at
 
 WRITE_WITHOUT_END = """
 import sys, torch
@@ -63,3 +64,14 @@ def test_a_state_of_another_format(tmp_path):
     torch.save({"format": 0}, tmp_path / "last.pt")
     with pytest.raises(InputError, match="written by another version of equical"):
         load_state(tmp_path / "last.pt")
+
+
+def test_whatever_keeps_a_state_from_being_written_is_told_as_such(tmp_path):
+    """And not as a fault of an archive."""
+
+    def run(folder):
+        save_state(folder / "last.pt", {"weights": torch.zeros(10_000)})
+
+    for number in range(1, count_file_events(run, tmp_path)):
+        assert type(struck_at(number, Interrupt(), run, tmp_path)) is KeyboardInterrupt, number
+    assert [path.name for path in tmp_path.iterdir()] == ["last.pt"]
