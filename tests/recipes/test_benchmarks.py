@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,20 @@ def test_a_training_step_is_divided_into_its_parts(tmp_path, monkeypatch, forces
     assert min(shares.values()) >= 0
     # A force that is a derivative is differentiated again; one from a head costs next to nothing beyond the energy.
     assert (shares["forces"] > 0.05) == (forces == "gradient")
+
+
+def test_growth_of_memory_and_time_is_measured(tiny_model, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "recipes" / "benchmarks"))
+    endurance = importlib.import_module("endurance")
+    options = {"--model": tiny_model, "--steps": "40", "--structures": "40", "--rows": "4"}
+    monkeypatch.setattr(sys, "argv", ["endurance.py", *(word for option in options.items() for word in option)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of so short a run
+        endurance.main()
+    told = capsys.readouterr().out
+    assert told.count("growth: ") == 2
+    assert [line.split()[0] for line in told.splitlines()].count("40") == 2
+    marks = [endurance.Mark(n, 300 + 0.5 * n, 20 + n) for n in range(1, 9)]
+    memory, pace = endurance.growth(marks)
+    assert memory == pytest.approx(500)
+    assert pace == pytest.approx((28 - 23) / 23)

@@ -410,13 +410,16 @@ def test_one_bad_structure_does_not_stop_the_rest(tmp_path, distorted, calls):
     assert len(calls) <= 3  # one look at each of the two that had converged, and one at Fe
 
 
-def test_a_damaged_trajectory_goes_on_from_its_last_whole_frame(tmp_path, distorted):
+@pytest.mark.parametrize(
+    ("frame", "told"), [(3, "after step 2: the run goes on from there"), (0, "from its start on: the run begins again")]
+)
+def test_a_damaged_trajectory_goes_on_from_its_last_whole_frame(tmp_path, distorted, frame, told):
     relax(distorted, EMT(), steps=6, output=tmp_path / "out")
     path = tmp_path / "out" / "trajectory.extxyz"
     lines = path.read_bytes().split(b"\n")
-    lines[3 * 6 + 3] = b"Cu \xff\xfe nonsense"
+    lines[frame * 6 + 3] = b"Cu \xff\xfe nonsense"
     path.write_bytes(b"\n".join(lines))
-    with pytest.warns(UserWarning, match="damaged after step 2: the run goes on from there"):
+    with pytest.warns(UserWarning, match=f"damaged {told}"):
         result = relax(distorted, EMT(), steps=6, output=tmp_path / "out", resume=True)
     assert (result.steps, len(read(path, ":"))) == (6, 7)
     assert any("damaged" in line for line in json.loads((tmp_path / "out" / "result.json").read_text())["warnings"])
