@@ -46,8 +46,8 @@ class Trajectory:
         for first in range(0, len(lines) - length + 1, length):
             frame = read_frame(b"\n".join(lines[first : first + length]) + b"\n", size)
             if frame is None:
-                whole = f"after step {len(frames) - 1}: the run goes on from there"
-                warn(f"{path} is damaged {whole if frames else 'from its start on: the run begins again'}")
+                until = f"after step {len(frames) - 1}: the run goes on from there"
+                warn(f"{path} is damaged {until if frames else 'from its start on: the run begins again'}")
                 break
             frames.append(frame)
         whole = b"\n".join(lines[: len(frames) * length])
