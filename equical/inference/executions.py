@@ -12,6 +12,7 @@ from equical.inference.eager import EagerEvaluator
 from equical.inference.frozen import FrozenTwin
 from equical.inference.static import StaticEvaluator
 from equical.inference.stats import Stats
+from equical.inference.step import StaticInputs
 from equical.model import Potential
 from equical.model.frozen import Convolutions, Matrix
 from equical.prediction import Prediction
@@ -71,7 +72,7 @@ def make_evaluator(potential: Potential, execution: str = "auto", convolutions: 
         execution = "cuda-graph" if device.type == "cuda" else "eager"
     if execution == "eager":
         return EagerEvaluator(potential, convolutions)
-    backends: dict[str, type[Backend]] = {
+    backends: dict[str, type[Backend[StaticInputs]]] = {
         "static": DirectBackend,
         "cuda-graph": CudaGraphBackend,
         "compile": CompiledBackend,

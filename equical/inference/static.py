@@ -68,7 +68,7 @@ class StaticEvaluator:
         stats: what it did so far.
     """
 
-    def __init__(self, potential: Potential, backend: Backend, convolutions: Convolutions = Matrix):
+    def __init__(self, potential: Potential, backend: Backend[StaticInputs], convolutions: Convolutions = Matrix):
         self.potential, self.backend = potential, backend
         self.eager = EagerEvaluator(potential, convolutions)
         self.frozen, self.stats, self.search = self.eager.frozen, self.eager.stats, self.eager.search

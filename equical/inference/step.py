@@ -86,6 +86,11 @@ class StaticInputs:
             for name, shape in shapes.items()
         })  # fmt: skip
 
+    @property
+    def device(self) -> torch.device:
+        """Where the buffers are."""
+        return self.numbers.device
+
     def tensors(self) -> tuple[Tensor, ...]:
         """The buffers in the order of the attributes."""
         return tuple(getattr(self, field.name) for field in fields(self))

@@ -3,7 +3,7 @@
 ::
 
     calculator ─▶ Subject (with structures) ─▶ checks ─▶ Findings: what was measured, its limit, and whether it is met
-    step of inference ─▶ capture_safety (which operations) and emulation (what a replay does) ─▶ fit for a CUDA graph
+    step (also of training) ─▶ capture_safety (which operations), emulation (what a replay does) ─▶ fit for a CUDA graph
 
 * ``subject``, ``checks``, ``finding``: questions to any ASE calculator, one function for each, and their answers.
 * ``capture_safety``: which tensor operations can be part of a CUDA graph, decided without a GPU.

@@ -47,8 +47,18 @@ MOVES = """
     index_select.default scatter_.src scatter_add_.default scatter_reduce_.two select_backward.default
     slice_backward.default stack.default
 """
-ALLOWED = frozenset(
-    f"aten.{name}" for name in " ".join((VIEWS, NEW_TENSORS, ELEMENTWISE, PRODUCTS_AND_SUMS, MOVES)).split()
+TRAINING = """
+    _foreach_add_.Scalar _foreach_mul_.Tensor _foreach_norm.Scalar _fused_adamw_.tensor_lr add_.Tensor
+    diagonal_backward.default div_.Scalar embedding_dense_backward.default index_add.default lerp_.Tensor
+    linalg_vector_norm.default mul_.Scalar new_empty_strided.default sgn.default
+"""
+"""What gradients in the weights, clipping, the optimiser and averages of weights need besides."""
+
+MARKS = frozenset({"profiler._record_function_enter_new.default", "profiler._record_function_exit._RecordFunction"})
+"""Names for a profiler: no work for the device."""
+
+ALLOWED = MARKS | frozenset(
+    f"aten.{name}" for name in " ".join((VIEWS, NEW_TENSORS, ELEMENTWISE, PRODUCTS_AND_SUMS, MOVES, TRAINING)).split()
 )
 """Overloads whose CUDA kernels neither wait for the device nor read from the host."""
 

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from equical.inference.backends import StepFunction
+from equical.inference.backends import B
 from equical.inference.memory import tensors_in
-from equical.inference.step import StaticInputs
 from equical.testing.capture_safety import complaint
 
 __all__ = ["EmulatedGraphBackend"]
@@ -57,8 +56,8 @@ class Capture(TorchDispatchMode):
 class EmulatedGraphBackend:
     """Captures steps as lists of operations, for tests of everything around CUDA graphs.
 
-    Before every replay all that is no input is spoiled: padding with NaN and impossible indices, and the output with
-    NaN.
+    Before every replay all that is no input is spoiled: padding with NaN and impossible indices, and the memory of all
+    that the capture made, the output included, with NaN, for other graphs of the pool have been there meanwhile.
 
     Attributes:
         captures, replays: how many there were.
@@ -67,10 +66,10 @@ class EmulatedGraphBackend:
     def __init__(self) -> None:
         self.captures = self.replays = 0
 
-    def prepare(self, step: StepFunction, inputs: StaticInputs) -> Callable[[], Tensor]:
+    def prepare(self, step: Callable[[B], Tensor], inputs: B) -> Callable[[], Tensor]:
         """See :class:`~equical.inference.backends.Backend`."""
         step(inputs)
-        with Capture(inputs.numbers.device) as capture:
+        with Capture(inputs.device) as capture:
             output = step(inputs)
         self.captures += 1
         addresses = [tensor.data_ptr() for tensor in inputs.tensors()]
@@ -78,14 +77,21 @@ class EmulatedGraphBackend:
         def replay() -> Tensor:
             assert addresses == [tensor.data_ptr() for tensor in inputs.tensors()], "a buffer has moved"
             inputs.poison()
-            output.fill_(torch.nan)
             with torch.no_grad():
+                for launch in capture.launches:
+                    _spoil(launch.results)
                 for launch in capture.launches:
                     _relaunch(launch)
             self.replays += 1
             return output
 
         return replay
+
+
+def _spoil(results: tuple[Tensor, ...]) -> None:
+    for tensor in results:
+        if tensor.is_floating_point():
+            tensor.fill_(torch.nan)
 
 
 def _relaunch(launch: Launch) -> None:

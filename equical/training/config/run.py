@@ -28,7 +28,14 @@ from equical.training.config.sections import (
 )
 from equical.training.config.yaml_file import read_yaml
 
-__all__ = ["StageConfig", "TrainConfig", "described", "load_config", "parse_config"]
+__all__ = ["StageConfig", "TrainConfig", "TrainExecution", "described", "load_config", "parse_config"]
+
+TrainExecution = Literal["auto", "eager", "cuda-graph"]
+"""
+- ``auto``: ``cuda-graph`` on a GPU, ``eager`` on a CPU.
+- ``eager``: one operation after the other, in tensors as large as the batch.
+- ``cuda-graph``: padded, and captured once for each size of buffers; the launch of thousands of kernels becomes one.
+"""
 
 
 class StageConfig(Section):
@@ -105,6 +112,13 @@ class TrainConfig(Section):
         description="precision of weights and arithmetic; `bfloat16` keeps float32 weights and multiplies in bfloat16",
     )
     device: str = Field("auto", description="`auto` (a GPU where there is one), `cpu` or `cuda[:N]`")
+    execution: TrainExecution = Field(
+        "auto",
+        description=(
+            "how steps run: one operation after the other (`eager`), or captured as a CUDA graph; `auto` captures on a "
+            "GPU"
+        ),
+    )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads; torch's choice if absent")
     output: OutputConfig = Field(OutputConfig(), description="where and how often things are written")
 
@@ -176,7 +190,7 @@ def parse_config(values: Mapping[str, Any], folder: Path = Path(), name: str = "
 
 def described(config: TrainConfig) -> dict[str, Any]:
     """The configuration for a model's metadata: plain values, and names of files without their places."""
-    values = config.model_dump(mode="json", exclude={"output", "threads", "device"})
+    values = config.model_dump(mode="json", exclude={"output", "threads", "device", "execution"})
     for data in [*values["data"], *values["validation"]["data"]]:
         data["paths"] = [Path(path).name for path in data["paths"]]
     if values["start_from"] is not None:

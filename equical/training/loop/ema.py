@@ -24,11 +24,19 @@ class MovingAverage:
         self.decay = decay
         self.weights: list[Tensor] = [parameter.detach().clone() for parameter in self.parameters]
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the parameters after ``step`` optimiser steps."""
+    def share(self, step: int) -> float:
+        """Weight of the parameters after ``step`` optimiser steps; that of the average before is what is left."""
         keep = 0.0 if self.decay is None else min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.weights, list(self.parameters), 1.0 - keep)
+        return 1.0 - keep
+
+    @torch.no_grad()
+    def take_in(self, share: float | Tensor) -> None:
+        """Move towards the parameters by this share of the way; a scalar on their device where steps are captured."""
+        if isinstance(share, Tensor):
+            for weight, parameter in zip(self.weights, self.parameters, strict=True):
+                weight.lerp_(parameter, share.to(weight.dtype))
+        else:
+            torch._foreach_lerp_(self.weights, list(self.parameters), share)
 
     @torch.no_grad()
     def load(self, weights: Sequence[Tensor]) -> None:

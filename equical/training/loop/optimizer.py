@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from math import cos, pi
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import OptimizerConfig, ScheduleConfig
 
-__all__ = ["learning_rate_factor", "make_optimizer", "set_learning_rate", "trainable_names"]
+__all__ = ["learning_rate_factor", "make_optimizer", "plain_state", "set_capturable", "set_learning_rate"]
+__all__ += ["trainable_names"]
 
 HEADS = ("energy_head", "force_head", "stress_head", "noise_head", "force_embedding")
 """Parts of a network that are not its backbone."""
@@ -77,9 +79,30 @@ def learning_rate_factor(config: ScheduleConfig, step: int, progress: float) -> 
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the rate of every group, each with its own factor."""
+    """Set the rate of every group, each with its own factor; in place where it is a tensor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate * group["rate_factor"]
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate * group["rate_factor"])
+        else:
+            group["lr"] = rate * group["rate_factor"]
+
+
+def set_capturable(optimizer: torch.optim.Optimizer, capturable: bool) -> None:
+    """Whether steps may be part of a CUDA graph, which wants learning rates in the memory of the device.
+
+    They are in single precision there, which is what torch's fused kernel reads.
+    """
+    for group in optimizer.param_groups:
+        rate, device = float(group["lr"]), group["params"][0].device
+        group["lr"] = torch.tensor(rate, dtype=torch.float32, device=device) if capturable else rate
+        group["capturable"] = capturable
+
+
+def plain_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The state for a checkpoint, the same whichever way steps are taken, so that another way can go on from it."""
+    state = optimizer.state_dict()
+    groups = [{**group, "lr": float(group["lr"]), "capturable": False} for group in state["param_groups"]]
+    return {**state, "param_groups": groups}
 
 
 def _within(name: str, part: str) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["check_signature", "run_signature"]
 def run_signature(config: TrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
     """Everything that decides the weights of a run: configuration, contents of data files, and weights it starts from.
 
-    Places of files, output, device, threads and number of processes are left out.
+    Places of files, output, device, execution, threads and number of processes are left out.
     """
     files = {
         f"{number} ({entry['name']})": [file["sha256"] for file in entry["files"]]

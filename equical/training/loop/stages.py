@@ -18,7 +18,7 @@ from equical.training.config import StageConfig
 from equical.training.data.dataset import Sample
 from equical.training.loop.ema import MovingAverage
 from equical.training.loop.loss import LossTerm, NoiseSize, NoiseTerm, loss_terms
-from equical.training.loop.optimizer import make_optimizer, trainable_names
+from equical.training.loop.optimizer import make_optimizer, plain_state, trainable_names
 
 __all__ = ["Stage", "begin_stage", "check_plan", "labelled_terms", "plain_potential", "stage_architecture"]
 __all__ += ["stage_potential"]
@@ -50,6 +50,11 @@ class Stage:
         """Terms that a clean pass has: what models are compared by."""
         return [term for term in self.terms if not isinstance(term, NoiseTerm | NoiseSize)]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.potential.reference_energies.device
+
     def coefficients(self, share: float) -> list[float]:
         """Weight of each term when ``share`` of the stage is done."""
         decaying = self.config.denoising.weight_at(share)
@@ -59,7 +64,7 @@ class Stage:
         """Weights, optimiser and average, for :meth:`load`."""
         return {
             "model": self.potential.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": plain_state(self.optimizer),
             "average": self.average.weights,
         }
 

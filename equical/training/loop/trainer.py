@@ -16,19 +16,20 @@ from equical.training.config import TrainConfig, described
 from equical.training.data.batching import collate, plan_epoch, share_batch
 from equical.training.data.dataset import Sample
 from equical.training.data.denoising import corrupt_some
+from equical.training.loop.buckets import BatchSize, Buckets
 from equical.training.loop.checkpointing import load_state, save_state
 from equical.training.loop.distributed import World
 from equical.training.loop.ema import using_weights
 from equical.training.loop.evaluate import EVALUATION_FACTOR, Evaluation, evaluate_samples
+from equical.training.loop.executions import make_step, require_execution
 from equical.training.loop.journal import Journal, Window, validation_line
 from equical.training.loop.loss import NoiseSize, NoiseTerm
-from equical.training.loop.optimizer import learning_rate_factor, set_learning_rate
+from equical.training.loop.optimizer import learning_rate_factor
 from equical.training.loop.progress import Clock, Progress, StopRequest, heed_signals
-from equical.training.loop.recompute import recomputing_activations
 from equical.training.loop.signature import check_signature, run_signature
 from equical.training.loop.stages import Stage, begin_stage, check_plan, plain_potential, stage_potential
 from equical.training.loop.starting_point import StartingPoint
-from equical.training.loop.step import train_step
+from equical.training.loop.step import Controls, PlainStep
 from equical.training.report.advice import relative_error
 from equical.training.report.metrics import Comparison, error_summary
 from equical.training.report.tensorboard import require_tensorboard
@@ -111,6 +112,7 @@ class Trainer:
         self.report, self.bar, self.resume = report, bar, resume
         self.plan = config.plan
         self.device = self.world.device(config.device)
+        require_execution(config.execution, self.device)
         self.progress = Progress()
         self.best: dict[str, Any] = {}
         self.state_file = folder / STATE_FILE
@@ -176,6 +178,17 @@ class Trainer:
             self.stage.load(state)
             self.window.load(state["window"])
             self.best = state["best"]
+        plain = PlainStep(self.stage, self.config.dtype == "bfloat16", self.world)
+        self.step = make_step(plain, self.config.execution, self._buckets, self._announce)
+
+    def _buckets(self) -> Buckets:
+        """For the batches of this stage, as its first pass over the data has them."""
+        train = self.start.epoch
+        return Buckets(BatchSize.of_samples([train[index] for index in batch]) for batch in self._plan_epoch(0))
+
+    def _announce(self, line: str) -> None:
+        if self.world.speaks:
+            self.report(line)
 
     def _open_stage(self) -> None:
         """Say what the stage is about, look at a starting model before the first step, and save the first state."""
@@ -216,7 +229,7 @@ class Trainer:
         limits = self.stage.config.limits
         since_saved = 0.0
         while True:
-            batches = self._plan_epoch()
+            batches = self._plan_epoch(progress.epoch)
             while progress.position < len(batches):
                 share = progress.share_done(limits, len(batches))
                 if share >= 1.0 or (limits.patience is not None and progress.stale >= limits.patience):
@@ -239,20 +252,24 @@ class Trainer:
                 if progress.position == 0:
                     break
 
-    def _plan_epoch(self) -> list[list[int]]:
+    def _plan_epoch(self, epoch: int) -> list[list[int]]:
         batch = self.stage.config.batch
         return plan_epoch(
             self.start.epoch,
             max_atoms=batch.max_atoms,
             max_edges=batch.max_edges,
             seed=self.config.seed,
-            epoch=1000 * self.progress.stage + self.progress.epoch,
+            epoch=1000 * self.progress.stage + epoch,
         )
 
     def _step(self, members: list[int], share: float) -> None:
         settings, progress, train = self.stage.config, self.progress, self.start.epoch
         factor = learning_rate_factor(settings.schedule, progress.stage_step, share)
-        set_learning_rate(self.stage.optimizer, settings.optimizer.learning_rate * factor)
+        controls = Controls(
+            rate=settings.optimizer.learning_rate * factor,
+            coefficients=self.stage.coefficients(share),
+            share=self.stage.average.share(progress.stage_step),
+        )
         mine = share_batch(train, members, self.world.size)[self.world.rank]
         batch = None
         if mine:
@@ -262,19 +279,8 @@ class Trainer:
                 corruptions = corrupt_some(
                     samples, mine, settings.denoising, seed=seed, neighbor_rules=self.start.neighbor_rules
                 )
-            batch = collate(samples, corruptions, skip_fixed=settings.loss.forces.skip_fixed).to(self.device)
-        with recomputing_activations(self.stage.potential, settings.checkpoint_activations):
-            outcome = train_step(
-                self.stage.potential,
-                self.stage.optimizer,
-                batch,
-                self.stage.terms,
-                self.stage.coefficients(share),
-                clip_norm=settings.optimizer.clip_norm,
-                world=self.world,
-                bfloat16=self.config.dtype == "bfloat16",
-            )
-        self.stage.average.update(progress.stage_step)
+            batch = collate(samples, corruptions, skip_fixed=settings.loss.forces.skip_fixed)
+        outcome = self.step(batch, controls)
         self.window.add(*outcome, atoms=sum(train[index].graph.num_atoms for index in members))
 
     def _advance(self, batches: int) -> bool:
@@ -307,7 +313,7 @@ class Trainer:
         progress, means = self.progress, self.window.means()
         row: dict[str, float] = {"step": progress.step, "stage": progress.stage, "epoch": progress.epoch}
         row["minutes"] = progress.seconds / 60
-        row["learning_rate"] = max(group["lr"] for group in self.stage.optimizer.param_groups)
+        row["learning_rate"] = max(float(group["lr"]) for group in self.stage.optimizer.param_groups)
         terms, coefficients = self.stage.terms, self.stage.coefficients(share)
         row["loss"] = sum(c * mean for c, mean in zip(coefficients, means, strict=False))
         row |= {term.column: mean for term, mean in zip(terms, means, strict=False)}

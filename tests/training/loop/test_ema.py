@@ -16,7 +16,7 @@ def test_it_is_the_exponential_average_after_a_short_start(parameter):
     for step in range(200):
         with torch.no_grad():
             parameter.fill_(step)
-        average.update(step)
+        average.take_in(average.share(step))
         keep = min(0.9, (1 + step) / (10 + step))
         expected = keep * expected + (1 - keep) * step
     assert average.weights[0].tolist() == pytest.approx([expected] * 3)
@@ -27,7 +27,7 @@ def test_without_a_decay_it_follows(parameter):
     average = MovingAverage([parameter], None)
     with torch.no_grad():
         parameter.fill_(5.0)
-    average.update(0)
+    average.take_in(average.share(0))
     assert torch.equal(average.weights[0], parameter)
 
 

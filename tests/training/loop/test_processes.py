@@ -75,11 +75,11 @@ def weights(folder):
 
 RUN_WITH_SIGNAL = """
 import os, sys
-import equical.training.loop.trainer as trainer
+import equical.training.loop.step as plain
 from equical.cli import main
 
 number, last = (int(argument) for argument in sys.argv[1:3])
-train_step, count = trainer.train_step, 0
+train_step, count = plain.train_step, 0
 
 def step(*args, **kwargs):
     global count
@@ -88,7 +88,7 @@ def step(*args, **kwargs):
         os.kill(os.getpid(), number)
     return train_step(*args, **kwargs)
 
-trainer.train_step = step
+plain.train_step = step
 main(sys.argv[3:])
 """
 
