@@ -21,9 +21,11 @@ def test_a_size_holds_what_leaves_an_atom_for_every_structure_of_padding():
 
 
 def test_few_sizes_hold_all_batches_of_the_first_pass():
-    sizes = full_batches()
+    sizes = full_batches() + [
+        BatchSize(size.atoms // part, size.edges // part, 3) for part in range(2, 9) for size in full_batches(9)
+    ]
     buckets = Buckets(sizes)
-    assert len(buckets.planned) <= MOST_PLANNED
+    assert len(buckets.planned) == MOST_PLANNED == 4
     for size in sizes:
         found = buckets.holding(size)
         assert found in buckets.planned and found.holds(size)
@@ -35,7 +37,7 @@ def test_padding_is_a_small_part_of_full_batches():
     sizes = full_batches()[:-1]
     buckets = Buckets(sizes)
     padded, needed = (sum(size.edges for size in some) for some in (map(buckets.holding, sizes), sizes))
-    assert padded / needed < 1.3
+    assert padded / needed < 1.18
 
 
 def test_alike_batches_have_one_size():
