@@ -19,7 +19,7 @@ from hypothesis import settings
 from equical.calculator import EquiCalc
 from equical.checkpoint import save_checkpoint
 from equical.domain import DOMAIN_FILE
-from equical.model import ModelConfig, Potential
+from equical.model import AnyConfig, EquiformerV1Config, ModelConfig, Potential
 
 settings.register_profile("reproducible", derandomize=True, deadline=None)
 settings.load_profile("reproducible")  # what passes here passes everywhere, and always
@@ -39,13 +39,24 @@ TINY = ModelConfig(
     num_radial=6,
     avg_degree=20.0,
 )
+TINY_V1 = EquiformerV1Config(
+    cutoff=4.0,
+    num_layers=2,
+    irreps="6x0e+4x1e+2x2e",
+    feature_irreps="8x0e",
+    head_irreps="3x0e+2x1e+1x2e",
+    num_heads=2,
+    ffn_irreps="6x0e+4x1e+2x2e",
+    num_radial=6,
+    radial_channels=8,
+)
 TINY_ELEMENTS = {
     "H": 1, "C": 6, "O": 8, "Na": 11, "Al": 13, "Si": 14, "Cl": 17, "Ni": 28, "Cu": 29, "Ge": 32, "Mo": 42, "Pt": 78,
 }  # fmt: skip
 TINY_REFERENCES = {z: -0.1 * z for z in TINY_ELEMENTS.values()}
 
 
-def random_potential(config: ModelConfig = TINY, seed: int = 1, **options) -> Potential:
+def random_potential(config: AnyConfig = TINY, seed: int = 1, **options) -> Potential:
     """A float64 force field with random weights, none of them zero, and forces of the order of 1 eV/Å."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -32,7 +32,7 @@ LAYERS = {  # in each package, parts may import themselves and what stands above
     "equical.model": [
         {"kernels", "output", "scales", "sizes"},
         {"bricks"},
-        {"v2", "v3"},
+        {"v1", "v2", "v3"},
         {"generations"},
         {"potential"},
         {"frozen"},

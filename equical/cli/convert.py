@@ -27,6 +27,13 @@ path = click.Path(path_type=Path)
     metavar="FILE",
     help="Reference energies (eV) that training subtracted and the file lacks: JSON by symbol, or npz with 'coeff'.",
 )
+@click.option(
+    "--energy-scale",
+    type=float,
+    metavar="EV",
+    help="Standard deviation of the energy (eV) that training removed and the file lacks, as of Equiformer on MD17.",
+)
+@click.option("--energy-mean", type=float, metavar="EV", help="The mean that it removed.")
 @click.option("--overwrite", is_flag=True, help="Replace a model in OUTPUT.")
 @quiet_option
 @debug_option
@@ -37,10 +44,12 @@ def convert(
     energy_kind: str | None,
     elements: str | None,
     references: Path | None,
+    energy_scale: float | None,
+    energy_mean: float | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Convert a published EquiformerV2 or EquiformerV3 checkpoint (.pt) to a model folder.
+    """Convert a published checkpoint of Equiformer, EquiformerV2 or V3 (.pt) to a model folder.
 
     No code from CHECKPOINT is executed. Use the result with --model OUTPUT or EquiCalc("OUTPUT").
     """
@@ -53,6 +62,8 @@ def convert(
         energy_kind=energy_kind,  # type: ignore[arg-type]  # click checked it
         elements=None if elements is None else [symbol.strip() for symbol in elements.split(",")],
         references=references,
+        energy_scale=energy_scale,
+        energy_mean=energy_mean,
         overwrite=overwrite,
     )
     if not quiet:

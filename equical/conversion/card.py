@@ -5,7 +5,7 @@ from typing import Any
 
 from ase.data import chemical_symbols
 
-from equical.model import Potential
+from equical.model import AnyConfig, EquiformerV1Config, Potential
 
 __all__ = ["model_card"]
 
@@ -42,8 +42,7 @@ def model_card(name: str, potential: Potential, metadata: Mapping[str, Any]) -> 
     return TEMPLATE.format(
         name=name,
         **{key: source[key] for key in ("file", "model", "layout", "weights", "sha256")},
-        architecture=f"Equiformer{config.generation.upper()}, {config.num_layers} blocks, {config.channels} channels,"
-        f" lmax {config.lmax}, mmax {config.mmax}",
+        architecture=f"Equiformer{config.generation.upper()}, {config.num_layers} blocks, {_features(config)}",
         parameters=sum(parameter.numel() for parameter in potential.network.parameters()),
         energy=f"{potential.energy_kind}, eV",
         forces=f"{'gradient of the energy' if config.conservative else 'head of their own'}, eV/Å",
@@ -55,3 +54,9 @@ def model_card(name: str, potential: Potential, metadata: Mapping[str, Any]) -> 
         elements=" ".join(chemical_symbols[z] for z in potential.elements),
         notes="\n".join(f"- {note}" for note in metadata["notes"]) or "- Nothing in particular.",
     )
+
+
+def _features(config: AnyConfig) -> str:
+    if isinstance(config, EquiformerV1Config):
+        return config.irreps
+    return f"{config.channels} channels, lmax {config.lmax}, mmax {config.mmax}"

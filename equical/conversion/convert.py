@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ from equical.conversion.references import (
     trained_elements,
 )
 from equical.conversion.result import ConversionResult
-from equical.conversion.units import normalizers, physical_scales
+from equical.conversion.units import Normalizers, normalizers, physical_scales
+from equical.conversion.v1 import QM9_ELEMENTS, v1_config, v1_weights
 from equical.conversion.v2 import in_model_references, v2_config, v2_weights
 from equical.conversion.v3 import v3_config, v3_weights
 from equical.errors import InputError
 from equical.files import atomic_folder, file_sha256
-from equical.model import AnyConfig, EquiformerV2Config, Potential, Scales
+from equical.model import AnyConfig, EquiformerV1Config, EquiformerV2Config, Potential, Scales
 from equical.model.potential import EnergyKind
 
 __all__ = ["convert"]
@@ -41,9 +43,11 @@ def convert(
     energy_kind: EnergyKind | None = None,
     elements: Iterable[int | str] | None = None,
     references: str | os.PathLike[str] | None = None,
+    energy_scale: float | None = None,
+    energy_mean: float | None = None,
     overwrite: bool = False,
 ) -> ConversionResult:
-    """Convert a published EquiformerV2 or EquiformerV3 checkpoint to a model folder.
+    """Convert a published checkpoint of Equiformer, EquiformerV2 or EquiformerV3 to a model folder.
 
     No code from the file is executed. The folder appears complete or not at all.
 
@@ -57,6 +61,10 @@ def convert(
             that its tables have room for.
         references: file with reference energies (eV) of the elements, added to the energy, where training subtracted
             some that are not in the checkpoint: JSON ``{symbol: eV}``, or npz with ``coeff`` by atomic number.
+        energy_scale: eV, one unit of the network's energy, where the file has no normaliser, as those of Equiformer
+            (V1) on MD17: there it is the standard deviation that the log of the training begins with, 0.0433641 eV
+            times the number in kcal/mol.
+        energy_mean: eV, added to the energy of every structure: the mean in the same place.
         overwrite: replace a model that is already there.
 
     Returns:
@@ -74,7 +82,8 @@ def convert(
         if averages is None:
             raise InputError(f"{path} holds no moving average of the weights; leave out ema.")
         published.parameters.update(averages)
-    potential, notes = _potential(published, energy_kind, elements, references)
+    given = _given_normalizer(published, energy_scale, energy_mean)
+    potential, notes = _potential(published, energy_kind, elements, references, given)
     if averages is not None and not ema:
         notes.append("The file also holds a moving average of the weights, which often predicts better; see --ema.")
     _write(folder, potential, published, notes, "moving average" if ema else "as saved")
@@ -90,6 +99,35 @@ def convert(
         wall_time=time.perf_counter() - began,
         output=folder,
     )
+
+
+GENERATIONS: dict[str, tuple[Callable[[Published], tuple[AnyConfig, list[str]]], Callable[..., dict[str, Tensor]]]] = {
+    "v1": (v1_config, v1_weights),
+    "v2": (v2_config, v2_weights),
+    "v3": (v3_config, v3_weights),
+}
+"""What reads the architecture and the weights of a published network."""
+
+
+def _given_normalizer(published: Published, scale: float | None, mean: float | None) -> Normalizers:
+    """The normaliser of the energy that a file lacks; empty where it has one.
+
+    Raises:
+        InputError: it has one and another was given, or it should have one and none was given.
+    """
+    if scale is None and mean is None:
+        if published.generation == "v1" and not normalizers(published):
+            raise InputError(
+                f"{published.path} does not hold the standard deviation and mean of the energy that its training"
+                " removed; give both in eV from its log (--energy-scale, --energy-mean), or 1 and 0 if it removed none."
+            )
+        return {}
+    if normalizers(published):
+        raise InputError(f"{published.path} holds normalisers of its own; leave out energy_scale and energy_mean.")
+    values = (0.0 if mean is None else mean, 1.0 if scale is None else scale)
+    if not (all(map(isfinite, values)) and values[1] > 0):
+        raise InputError(f"An energy scale of {values[1]} eV and a mean of {values[0]} eV make no energies.")
+    return {"energy": values}
 
 
 def _check_output(folder: Path, overwrite: bool) -> None:
@@ -128,11 +166,14 @@ def _potential(
     energy_kind: EnergyKind | None,
     elements: Iterable[int | str] | None,
     references: str | os.PathLike[str] | None,
+    given: Normalizers,
 ) -> tuple[Potential, list[str]]:
     """The force field, and what to know about it."""
-    config: AnyConfig
-    config, ignored = v2_config(published) if published.generation == "v2" else v3_config(published)
-    found = normalizers(published)
+    read_config, read_weights = GENERATIONS[published.generation]
+    config, ignored = read_config(published)
+    found = given or normalizers(published)
+    if elements is None and published.generation == "v1" and config.max_elements == QM9_ELEMENTS[-1] + 1:
+        elements = QM9_ELEMENTS
     scales = physical_scales(found, published, conservative=config.conservative)
     added = _references(published, config, scales, references)
     kind = energy_kind or _inferred_kind(published, added)
@@ -140,8 +181,7 @@ def _potential(
     energies = {z: added.energies[z] for z in covered if z in added.energies} if added is not None else {}
     with torch.random.fork_rng(devices=[]):  # the weights drawn here are overwritten; the caller's stream stays put
         potential = Potential(config, covered, energies, scales, kind)
-    weights = (v2_weights if published.generation == "v2" else v3_weights)(potential.network, published)
-    _fill(potential.network, weights)
+    _fill(potential.network, read_weights(potential.network, published))
     notes = _notes(potential, added, asked=elements is not None, kind_given=energy_kind is not None)
     notes += (
         [f"Arguments of the network that are not known here were ignored: {', '.join(ignored)}."] if ignored else []
@@ -205,7 +245,9 @@ def _notes(potential: Potential, references: References | None, *, asked: bool, 
         notes.append("The file does not say which elements it was trained for; name them with --elements.")
     if not config.conservative:
         notes.append("Forces come from a head of their own: they are no gradient, and do not sum to zero.")
-    if not config.smooth:
+    if isinstance(config, EquiformerV1Config):
+        notes.append("The energy jumps a little where an atom comes within the cutoff of another.")
+    elif not config.smooth:
         notes.append("The energy jumps where the set of nearest neighbours of an atom changes.")
     if isinstance(config, EquiformerV2Config) and config.stress != "none":
         notes.append("The stress does not turn with the crystal: its head treats the components one by one.")

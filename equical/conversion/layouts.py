@@ -4,7 +4,9 @@
   ``config['model']`` both; heads are called ``energy_block``, ``force_block``, …
 * Hydra: ``backbone.…`` and ``output_heads.NAME.…``, with ``config['model']['backbone']`` and ``['heads']``.
 
-Either may carry any number of ``module.`` (data-parallel training) and ``_orig_mod.`` (compiled training) in front.
+* Weights alone, of Equiformer (V1) on MD17: ``state_dict`` and nothing else; recognised by the names of the weights.
+
+Each may carry any number of ``module.`` (data-parallel training) and ``_orig_mod.`` (compiled training) in front.
 """
 
 import re
@@ -25,6 +27,12 @@ DERIVED = {
     "zero_padded_change_matrix",
 }  # fmt: skip
 """Parts of names of buffers that follow from the architecture; as float32 copies they are worse than new ones."""
+
+DERIVED_V1 = {"output_mask", "_compiled_main_left_right", "means", "betas"}
+"""The same in Equiformer (V1), whose tensor products also keep the room for weights that they do not have."""
+
+FIRST_GENERATION = "atom_embed.atom_type_lin.tp.weight"
+"""Name of a weight that every Equiformer (V1) has and no later one."""
 
 IN_MODEL_REFERENCES = "energy_lin_ref"
 """Name of the element references that some V2 models hold among their parameters, in units of the energy scale."""
@@ -60,7 +68,7 @@ class Published:
     """
 
     path: Path
-    generation: Literal["v2", "v3"]
+    generation: Literal["v1", "v2", "v3"]
     model: str
     layout: Literal["monolithic", "hydra"]
     arguments: dict[str, Any]
@@ -75,10 +83,12 @@ def parse_layout(content: dict[str, Any], path: Path) -> Published:
     """Find the network, its arguments and its weights.
 
     Raises:
-        InputError: the file is no training checkpoint, or of an architecture other than EquiformerV2 and V3.
+        InputError: the file is no training checkpoint, or of an architecture other than Equiformer, V2 and V3.
     """
     state = content.get("state_dict")
     config = content.get("config")
+    if isinstance(state, Mapping) and _is_state(state) and FIRST_GENERATION in map(_without_wrappers, state):
+        return _first_generation(content, state, path)
     if state is None or not _is_state(state):
         what = "only bare weights" if _is_state(content) else f"{', '.join(map(str, list(content)[:6])) or 'nothing'}"
         raise InputError(f"{path} is no training checkpoint: it holds {what}, but needs 'state_dict' and 'config'.")
@@ -110,6 +120,30 @@ def parse_layout(content: dict[str, Any], path: Path) -> Published:
     )
 
 
+def _first_generation(content: dict[str, Any], state: Mapping[str, Tensor], path: Path) -> Published:
+    """An Equiformer (V1), with its arguments where the file has them."""
+    config = content.get("config") or {}
+    model, arguments = _model_of(config, path)[:2] if "model" in config else ("Equiformer", {})
+    names = {_without_wrappers(name): name for name in state}
+    kept = {
+        name: file_name
+        for name, file_name in names.items()
+        if not DERIVED_V1 & set(name.split(".")) and state[file_name].numel() > 0
+    }
+    return Published(
+        path=path,
+        generation="v1",
+        model=model,
+        layout="monolithic",
+        arguments=arguments,
+        heads={},
+        parameters={name: state[file_name] for name, file_name in kept.items()},
+        names=kept,
+        head_of={},
+        content={**content, "config": config},
+    )
+
+
 def _is_state(value: Any) -> bool:
     return isinstance(value, Mapping) and len(value) > 0 and all(isinstance(item, Tensor) for item in value.values())
 
@@ -138,7 +172,7 @@ def _generation(model: str, path: Path) -> Literal["v2", "v3"]:
     if "equiformerv2" in plain:
         return "v2"
     raise InputError(
-        f"{path} holds a model of the architecture {model!r}; only EquiformerV2 and EquiformerV3 can be converted."
+        f"{path} holds a model of the architecture {model!r}; only Equiformer, EquiformerV2 and V3 can be converted."
     )
 
 

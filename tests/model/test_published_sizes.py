@@ -3,8 +3,11 @@
 import pytest
 import torch
 
-from equical.model import EquiformerV2Config, ModelConfig
+from equical.model import AnyConfig, EquiformerV2Config, ModelConfig
 from equical.model.generations import build_network
+from equical.model.v1.irreps import Irreps
+from equical.model.v1.presets import PUBLISHED
+from equical.model.v1.product import DepthwiseProduct
 
 OMAT_V2 = {"max_elements": 96, "stress": "both"}
 V3 = {
@@ -26,7 +29,7 @@ DENS = {"forces": "direct", "denoising": True}
 OC20_V3 = {"lmax": 6, "num_layers": 8, "attention_hidden": 64, "num_radial": 128}
 
 
-def count(config: ModelConfig | EquiformerV2Config) -> int:
+def count(config: AnyConfig) -> int:
     with torch.device("meta"):
         network = build_network(config)
     assert all(parameter.is_meta for parameter in network.parameters())
@@ -67,3 +70,26 @@ def test_v2(changes, published):
 )
 def test_v3(changes, published):
     assert count(ModelConfig(**V3 | changes)) == published
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [
+        ("graph_attention_transformer_nonlinear_exp_l2_md17", 3.50),
+        ("graph_attention_transformer_nonlinear_exp_l3_md17", 5.50),
+        ("equiformer_md17_dens_l2", 4.00),
+        ("equiformer_md17_dens_l3", 6.35),
+    ],
+)
+def test_v1(name, millions):
+    """As the papers have them (arXiv 2206.11990, 2403.09549): with the weights of the embedding that multiply zeros."""
+    config = PUBLISHED[name]
+    irreps = Irreps.parse(config.irreps)
+    whole, live = (
+        DepthwiseProduct(inputs, irreps, irreps.lmax, odd_harmonics=False)
+        for inputs in (irreps, Irreps.scalars_only(irreps.num_scalars))
+    )
+    dead = (whole.num_weights - live.num_weights) * (config.radial_channels + 1)
+    for part, kept, out in zip(whole.outputs.parts, live.outputs.parts, irreps.parts, strict=True):
+        dead += (part.multiplicity - kept.multiplicity) * out.multiplicity
+    assert (count(config) + dead) / 1e6 == pytest.approx(millions, abs=0.006)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,11 @@ from equical.model.kernels.segment import Rows
 from equical.so3.frames import edge_frames
 from equical.so3.wigner import EdgeRotations, edge_rotations
 
-__all__ = ["EdgeFeatures", "EdgeGeometry", "Edges", "MessageFunction", "UpdateFunction"]
+__all__ = ["EdgeFeatures", "EdgeGeometry", "EdgeList", "Edges", "MessageFunction", "UpdateFunction"]
 
 
-MessageFunction = Callable[[tuple[Rows, ...], tuple[Rows, ...], "EdgeFeatures"], Tensor]
-"""From the rows of sender and receiver of each edge to the sum of messages on each receiver."""
+MessageFunction = Callable[[tuple[Rows, ...], tuple[Rows, ...], Any], Tensor]
+"""From the rows of sender and receiver of each edge, and its features, to the sum of messages on each receiver."""
 
 UpdateFunction = Callable[[Tensor], Tensor]
 """From rows of atoms to as many rows, each from its own."""
@@ -48,16 +48,15 @@ class Edges(Protocol):
 
 
 @dataclass(frozen=True)
-class EdgeFeatures:
-    """Geometry of E edges between N atoms.
+class EdgeList:
+    """E edges between N atoms, without what a network makes of their directions.
 
     Attributes:
         numbers: ``[N]`` atomic numbers.
         sender, receiver: ``[E]`` atoms j and i of the edge j → i.
         distance: ``[E]`` Å.
         envelope: ``[E]`` smooth cutoff, zero at and beyond the cutoff; ones if the model has none.
-        basis: ``[E, num_radial]`` Gaussians of the distance.
-        rotations: between the coefficients of atoms and those of edges.
+        basis: ``[E, num_radial]`` functions of the distance.
     """
 
     numbers: Tensor
@@ -66,7 +65,6 @@ class EdgeFeatures:
     distance: Tensor
     envelope: Tensor
     basis: Tensor
-    rotations: EdgeRotations
 
     @property
     def num_atoms(self) -> int:
@@ -83,6 +81,17 @@ class EdgeFeatures:
     def update(self, function: UpdateFunction, x: Tensor) -> Tensor:
         """See :meth:`Edges.update`."""
         return function(x)
+
+
+@dataclass(frozen=True)
+class EdgeFeatures(EdgeList):
+    """Edges with frames of their own.
+
+    Attributes:
+        rotations: between the coefficients of atoms and those of edges.
+    """
+
+    rotations: EdgeRotations
 
 
 class EdgeGeometry(nn.Module):

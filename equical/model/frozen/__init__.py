@@ -5,6 +5,7 @@
     Potential ──freeze──▶ FrozenPotential          plain brick              twin
       learns, predicts      predicts only          SO2Linear, O2Linear      FrozenSO2Linear, FrozenO2Linear
       plain mathematics     the same numbers       EdgeGeometry             ChunkedGeometry
+                                                   CoupledGeometry (V1)     ChunkedGeometry
                                                    GraphAttention (V3)      StreamedAttention
                                                    GraphAttention (V2)      StreamedAttentionV2
                                                    activation (V2)          StreamedActivationV2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from equical.model.bricks.edges import EdgeGeometry, Edges, MessageFunction, UpdateFunction
+from equical.model.bricks.edges import Edges, MessageFunction, UpdateFunction
 from equical.model.kernels.chunked import EdgeChunk, chunked_messages, chunked_update, divide_edges
 from equical.model.kernels.segment import Rows
 
@@ -33,7 +33,7 @@ class ChunkedEdges:
     numbers: Tensor
     vectors: Tensor
     chunks: tuple[EdgeChunk, ...]
-    geometry: EdgeGeometry
+    geometry: nn.Module
 
     def message_pass(
         self, messages: MessageFunction, senders: tuple[Tensor, ...], receivers: tuple[Tensor, ...]
@@ -54,13 +54,13 @@ class ChunkedEdges:
 
 
 class ChunkedGeometry(nn.Module):
-    """Twin of :class:`.EdgeGeometry` that divides the edges where there are many.
+    """Twin of :class:`.EdgeGeometry`, or of another network's, that divides the edges where there are many.
 
     Args:
         plain: what makes the features of a chunk.
     """
 
-    def __init__(self, plain: EdgeGeometry):
+    def __init__(self, plain: nn.Module):
         super().__init__()
         self.plain = plain
 

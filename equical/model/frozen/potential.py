@@ -14,6 +14,7 @@ from equical.model.frozen.linear import FrozenO2Linear, FrozenSO2Linear, Matrix
 from equical.model.frozen.streamed import StreamedActivationV2, StreamedAttentionV2, stream
 from equical.model.frozen.twins import Twins, replace_bricks, take_over
 from equical.model.potential import Potential
+from equical.model.v1.edges import CoupledGeometry
 from equical.model.v2.activation import SeparableSphereActivation
 from equical.model.v2.attention import GraphAttention as GraphAttentionV2
 from equical.model.v3.attention import GraphAttention
@@ -61,6 +62,7 @@ def freeze_in_pieces(potential: Potential, convolutions: Convolutions = Matrix) 
     """
     in_pieces: Twins = {
         EdgeGeometry: ChunkedGeometry,
+        CoupledGeometry: ChunkedGeometry,
         GraphAttention: stream,
         GraphAttentionV2: StreamedAttentionV2,
         SeparableSphereActivation: StreamedActivationV2,

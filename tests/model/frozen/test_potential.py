@@ -16,6 +16,7 @@ from equical.model.frozen.linear import FrozenO2Linear, FrozenSO2Linear
 from equical.model.frozen.streamed import StreamedActivationV2, StreamedAttention, StreamedAttentionV2
 from equical.model.kernels import sphere_product, streaming
 from equical.prediction import Prediction
+from tests.conftest import TINY_V1
 
 V3 = {
     "cutoff": 4.0, "channels": 8, "attention_hidden": 4, "num_heads": 2, "alpha_channels": 4, "value_channels": 4,
@@ -32,6 +33,7 @@ CONFIGS = {
     "narrow messages": ModelConfig(**V3, merge="add", message_channels=4, repulsion="zbl"),
     "direct": ModelConfig(**V3, forces="direct"),
     "second generation": EquiformerV2Config(**V2),
+    "first generation": TINY_V1,
 }
 
 
