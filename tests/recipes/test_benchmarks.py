@@ -139,3 +139,13 @@ def test_growth_of_memory_and_time_is_measured(tiny_model, monkeypatch, capsys):
     memory, pace = endurance.growth(marks)
     assert memory == pytest.approx(500)
     assert pace == pytest.approx((28 - 23) / 23)
+
+
+@pytest.mark.slow
+def test_both_generations_are_trained_and_tabulated(tmp_path):
+    for part in ("train", "test"):
+        write_molecules(tmp_path / f"aspirin_{part}_01.xyz.gz", 40)
+    script = str(EXAMPLES / "recipes" / "generations_rmd17" / "run.py")
+    lines = call([script, "--data", str(tmp_path), "--steps", "2"], tmp_path).splitlines()
+    assert [line.split()[0] for line in lines[-3:]] == ["network", "v1", "v3"]
+    assert [line.split()[2] for line in lines[-2:]] == ["2", "2"]

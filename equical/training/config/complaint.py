@@ -6,11 +6,14 @@ import difflib
 from collections.abc import Sequence
 from textwrap import shorten
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from equical.model import ModelConfig
+from equical.model import EquiformerV1Config, ModelConfig
 
 __all__ = ["complaint", "unknown_key"]
+
+NEW_MODELS: dict[str, type[BaseModel]] = {"v1": EquiformerV1Config, "v3": ModelConfig}
+"""Classes that check the keys of a model, by its generation."""
 
 LONGEST = 60
 """Characters of what a user wrote that a sentence repeats."""
@@ -19,11 +22,16 @@ LONGEST = 60
 def complaint(error: ValidationError) -> str:
     """The first thing wrong, with its place."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    place, keys = list(first["loc"]), NEW_MODELS["v3"]
+    if place[:1] == ["model"] and len(place) > 1 and place[1] in NEW_MODELS:  # which generation was meant
+        keys = NEW_MODELS[str(place.pop(1))]
+    elif error.title == EquiformerV1Config.__name__:
+        keys = NEW_MODELS["v1"]
+    where = ".".join(str(part) for part in place)
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":  # keys of the model, which are checked there
-        where = ".".join(str(part) for part in first["loc"][:-1]) or "model"
-        message = unknown_key(str(first["loc"][-1]), list(ModelConfig.model_fields))
+        where = ".".join(str(part) for part in place[:-1]) or "model"
+        message = unknown_key(str(place[-1]), list(keys.model_fields))
     return f"{where}: {message}" if where else message
 
 

@@ -107,8 +107,9 @@ def _walk(model: type[BaseModel], filled: Any, path: tuple[str, ...], seen: set[
 
 def _block(annotation: Any) -> type[BaseModel] | None:
     """The class of a block of keys, also where it is one of a list or may be left out."""
-    candidates = [annotation, *get_args(annotation)]
-    return next((item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)), None)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for item in get_args(annotation) if (found := _block(item))), None)
 
 
 def _default(field: FieldInfo) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from equical.errors import InputError
-from equical.model import ModelConfig
+from equical.model import EquiformerV1Config, ModelConfig
 from equical.model.potential import EnergyKind
 from equical.training.config.complaint import complaint, unknown_key
 from equical.training.config.sections import (
@@ -36,6 +36,21 @@ TrainExecution = Literal["auto", "eager", "cuda-graph"]
 - ``eager``: one operation after the other, in tensors as large as the batch.
 - ``cuda-graph``: padded, and captured once for each size of buffers; the launch of thousands of kernels becomes one.
 """
+
+
+def _generation(model: Any) -> str:
+    return str(model.get("generation", "v3") if isinstance(model, Mapping) else getattr(model, "generation", "v3"))
+
+
+NewModel = Annotated[
+    Annotated[ModelConfig, Tag("v3")] | Annotated[EquiformerV1Config, Tag("v1")],
+    Discriminator(
+        _generation,
+        custom_error_type="generation",
+        custom_error_message="generation: new models are v3, or v1; published ones of v2 are continued with start_from",
+    ),
+]
+"""Architectures that training can begin with."""
 
 
 class StageConfig(Section):
@@ -74,7 +89,9 @@ class StageConfig(Section):
 class TrainConfig(Section):
     """One training run."""
 
-    model: ModelConfig | None = Field(None, description="architecture of a new model; leave out with `start_from`")
+    model: NewModel | None = Field(
+        None, description="architecture of a new model, V3 or (`generation: v1`) V1; leave out with `start_from`"
+    )
     start_from: str | None = Field(None, description="name or folder of a model to continue from")
     data: list[DataConfig] = Field(min_length=1, description="data sets to learn from; several train together")
     validation: ValidationConfig = Field(
@@ -182,7 +199,7 @@ def parse_config(values: Mapping[str, Any], folder: Path = Path(), name: str = "
         config = TrainConfig.model_validate(values)
         for stage in config.plan:
             if config.model is not None:
-                ModelConfig.model_validate({**config.model.model_dump(), **stage.model})
+                type(config.model).model_validate({**config.model.model_dump(), **stage.model})
     except ValidationError as error:
         raise InputError(f"{name}: {complaint(error)}") from error
     return _with_absolute_paths(config, folder)

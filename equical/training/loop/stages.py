@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from equical.errors import InputError
 from equical.model import Potential, parse_config
 from equical.model.generations import AnyConfig
+from equical.model.v1.network import EquiformerV1
 from equical.model.v2.network import EquiformerV2
 from equical.training.config import StageConfig
 from equical.training.data.dataset import Sample
@@ -121,7 +122,7 @@ def stage_potential(before: Potential, changes: dict[str, Any]) -> Potential:
     after = Potential(config, before.elements, known, before.scales, before.energy_kind, before.dtype)
     shared = {name: value for name, value in before.state_dict().items() if name in after.state_dict()}
     after.load_state_dict(shared, strict=False)
-    if isinstance(before.network, EquiformerV2) and isinstance(after.network, EquiformerV2):
+    if before.network.force_embedding is not None and after.network.force_embedding is None:
         _keep_bias(before.network, after.network)
     return after.to(before.reference_energies.device)
 
@@ -138,7 +139,8 @@ def stage_architecture(before: AnyConfig, changes: dict[str, Any]) -> AnyConfig:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"][1:]))
         if first["type"] == "extra_forbidden":
-            made = " (its forces come from a head of their own)" if key == "forces" else ""
+            origin = "are the gradient of its energy" if before.conservative else "come from a head of their own"
+            made = f" (its forces {origin})" if key == "forces" else ""
             raise InputError(f"stage: an Equiformer{before.generation.upper()} model has no {key}{made}") from error
         raise InputError(f"stage: model.{key}: {first['msg']}") from error
     other = [key for key in changes if key not in HEADS and getattr(config, key) != getattr(before, key)]
@@ -147,11 +149,16 @@ def stage_architecture(before: AnyConfig, changes: dict[str, Any]) -> AnyConfig:
     return config
 
 
-def _keep_bias(before: EquiformerV2, after: EquiformerV2) -> None:
-    """Put the bias of V2's force encoding, which reaches every atom in every pass, into the embedding of the atoms."""
-    if before.force_embedding is not None and after.force_embedding is None:
-        with torch.no_grad():
-            after.atom_embedding.table.weight += before.force_embedding.linear.bias
+def _keep_bias(before: nn.Module, after: nn.Module) -> None:
+    """Put the bias of a force encoding, which in V1 and V2 reaches every atom in every pass, into the embedding of the
+    atoms; V3 has none."""
+    for kind in (EquiformerV1, EquiformerV2):
+        if isinstance(before, kind) and isinstance(after, kind):
+            assert before.force_embedding is not None
+            bias = before.force_embedding.linear.bias
+            assert bias is not None
+            with torch.no_grad():
+                after.atom_embedding.table.weight += bias
 
 
 def plain_potential(potential: Potential) -> Potential:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from equical.errors import InputError
-from equical.model import ModelConfig, Potential
-from equical.model.generations import build_network
+from equical.model import Potential
+from equical.model.generations import AnyConfig, build_network
 from equical.training.config import TrainConfig
 from equical.training.data.dataset import Sample
 from equical.training.data.elements import symbol
@@ -18,6 +18,10 @@ __all__ = ["new_model"]
 
 LARGEST = 1e9
 """Parameters: 20 GB with gradients, averages and the memory of the optimiser; published models have up to 1.6e8."""
+
+
+WIDTHS = "channels, attention_hidden, ffn_hidden, edge_channels"
+"""What makes a network wide, except in the first generation."""
 
 
 def new_model(config: TrainConfig, train: Sequence[Sample], references: Mapping[int, float]) -> Potential:
@@ -46,7 +50,7 @@ def new_model(config: TrainConfig, train: Sequence[Sample], references: Mapping[
         return Potential(model, sorted(references), references, scale, kind, config.precision)
 
 
-def _require_size(model: ModelConfig) -> None:
+def _require_size(model: AnyConfig) -> None:
     """Refuse a network that no machine can train, before memory is asked for.
 
     Raises:
@@ -57,7 +61,7 @@ def _require_size(model: ModelConfig) -> None:
     if count > LARGEST:
         raise InputError(
             f"model: the network has {count:.3g} parameters, and {LARGEST:.0e} are the most; choose fewer channels "
-            "(channels, attention_hidden, ffn_hidden, edge_channels) or layers"
+            f"({'irreps, head_irreps, ffn_irreps' if model.generation == 'v1' else WIDTHS}) or layers"
         )
 
 

@@ -19,6 +19,7 @@ from equical.training.loop.progress import Clock, StopRequest
 from equical.training.loop.trainer import Trainer
 from equical.training.report.metrics import error_summary
 from equical.training.start.prepare import prepare
+from tests.conftest import TINY_V1
 from tests.training.labelled import MODEL, configuration, copper, write_copper
 
 DENS = {"probability": 0.5, "ratio": 0.5, "max_ratio": 1.0, "sigma": 0.05, "weight": 2, "final_weight": 0}
@@ -207,6 +208,17 @@ def test_numbers_that_only_a_later_stage_has_reach_the_tables(data, tmp_path):
     for name, key in (("training.csv", "stress_eV_per_A3"), ("validation.csv", "stress_mae_meV_per_A3")):
         table = rows(tmp_path / "run" / name)
         assert [bool(row[key]) for row in (table[0], table[-1])] == [False, True], name
+
+
+def test_a_model_of_the_first_generation_learns_with_and_without_dens(data, tmp_path):
+    model = TINY_V1.model_dump(include={"generation", "irreps", "head_irreps", "ffn_irreps", "num_radial"})
+    training = {"denoising": DENS, "limits": {"max_steps": 30}, "optimizer": {"learning_rate": 0.01}}
+    train(configuration(data, model={**model, "cutoff": 3.5}, training=training), tmp_path / "run")
+    errors = [float(row["forces_mae_meV_per_A"]) for row in rows(tmp_path / "run" / "validation.csv")]
+    assert errors[-1] < 0.9 * errors[0]
+    saved = load_checkpoint(tmp_path / "run" / "model").potential
+    assert saved.config.generation == "v1"
+    assert not saved.config.denoising
 
 
 @pytest.mark.filterwarnings("ignore:the model predicts no stress")
