@@ -15,10 +15,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from ase import Atoms
+from ase.db import connect
 
 from equical import EquiCalc, relax, screen
 from equical.workflows.adsorption import Adsorbate, SlabFromBulk, adsorbate, build_slab
@@ -131,12 +134,16 @@ def screening(
         "layers": 4,
         "size": f"{size}x{size}",
     }
-    with measured(f"equical screen, {cores} workers") as screened:
-        result = screen([line], model, fmax=FMAX, steps=STEPS, workers=cores)
-    loop.relaxations = screened.relaxations = sum(one.configurations for one in result.adsorptions)
-    found = {(one.surface.split()[0], one.adsorbate): one.adsorption_energy for one in result.adsorptions}
-    # Of a screening the best without anomalies; whatever migrated to a better site is not among those.
-    return [loop, screened], max(abs((found[pair] or 0.0) - energy) for pair, energy in by_hand.items())
+    with TemporaryDirectory() as folder:
+        with measured(f"equical screen, {cores} workers") as screened:
+            screen([line], model, fmax=FMAX, steps=STEPS, workers=cores, output=folder)
+        rows = list(connect(Path(folder) / "screen.db").select(kind="adsorption"))
+    loop.relaxations = screened.relaxations = len(rows)
+    found: dict[tuple[str, str], float] = {}
+    for row in rows:  # those with anomalies too, as in the loop
+        pair = row.surface.split()[0], row.adsorbate
+        found[pair] = min(found.get(pair, inf), row.adsorption_energy)
+    return [loop, screened], max(abs(found[pair] - energy) for pair, energy in by_hand.items())
 
 
 def main() -> None:

@@ -167,7 +167,7 @@ def test_of_tasks_done_together_only_the_one_that_workers_die_of_has_failed(tmp_
         crew.submit([a_task(metal, metal) for metal in ("Cu", "Ag", "Au")])
         assert crew.idle() == 0
         found = {}
-        while len(found) < 3:
+        while crew._under_way:
             ended = crew.finished(wait=True)
             assert ended
             found |= {one.key: one for one in ended}
@@ -199,7 +199,7 @@ def test_a_worker_that_takes_more_memory_than_it_may_is_ended_and_the_rest_goes_
         for metal in ("Cu", "Ag", "Au"):
             crew.submit([a_task(metal, metal)])
         found = {}
-        while len(found) < 3:
+        while crew._under_way:
             found |= {one.key: one for one in crew.finished(wait=True)}
         assert "workers died of it: out of memory, or killed" in found["Ag"].error
         assert found["Cu"].relaxed.converged and found["Au"].relaxed.converged
