@@ -13,6 +13,7 @@ from ase.io import read
 
 from equical import EquiCalc, elastic, md, relax
 from equical.checkpoint import load_checkpoint, shipped_models
+from equical.uncertainty import UNCERTAINTY_FILE
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -94,6 +95,20 @@ def test_metals_know_what_they_were_trained_on_and_tell_what_not() -> None:
     assert "Ni-Cu were never neighbours in its data" in mixed.reasons
     assert any("surroundings of atom" in reason for reason in thin.reasons)
     assert min(mixed.energy_std, thin.energy_std) > 10 * known.energy_std
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, path in shipped_models().items() if (path / UNCERTAINTY_FILE).is_file()]
+)
+def test_calibrated_models_are_less_sure_of_densities_never_seen(name: str) -> None:
+    """And what is beside the weights is about these weights."""
+    calculator = EquiCalc(name)
+    assert calculator.checkpoint.knowledge is not None
+    metal, a = ("Pt", 3.97) if name == "catalysis-rpbe" else ("Cu", 3.63)
+    usual, dense, thin = (calculator.uncertainty(bulk(metal, a=factor * a)) for factor in (1, 0.7, 1.5))
+    assert not usual.outside
+    assert dense.outside and thin.outside
+    assert min(dense.energy_std, thin.energy_std) > 3 * usual.energy_std
 
 
 @pytest.mark.slow
