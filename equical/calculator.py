@@ -356,7 +356,7 @@ class EquiCalc(Calculator):
 
         Args:
             atoms: the structure.
-            forces: tell the standard deviations of its forces too, which takes as long as computing them 20 times.
+            forces: tell the standard deviations of its forces too, which takes as long as computing them some 15 times.
 
         Raises:
             InputError: the model was not calibrated, or not for forces, or does not cover the structure.

@@ -23,7 +23,7 @@ BATCH_EDGES = 3000
 """Edges of structures that are evaluated together."""
 
 FORCE_FRAMES = 40
-"""Structures whose forces are looked at, since each takes as long as 33 evaluations."""
+"""Structures whose forces are looked at, since each takes as long as some 15 evaluations."""
 
 FORCE_ATOMS = 800
 """Atoms that these structures have together, about; larger than a tenth of that is none."""
