@@ -41,6 +41,8 @@ def plot_calibration(path: Path, *, energy: Errors, forces: Errors) -> None:
 
 
 def _dots(axes: Axes, found: NDArray[np.float64], stated: NDArray[np.float64]) -> None:
+    from matplotlib.ticker import LogLocator
+
     step = -(-len(found) // MOST_DOTS)
     limits = np.quantile(stated, [0.002, 1]) * [0.8, 1.25]
     axes.plot(stated[::step], found[::step], ".", color="C0", markersize=3, alpha=0.4)
@@ -49,6 +51,10 @@ def _dots(axes: Axes, found: NDArray[np.float64], stated: NDArray[np.float64]) -
     groups = np.array(score(found, stated).groups)
     axes.plot(*groups.T, "o", color="C3", label="RMS of quarters")
     axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits * [0.03, 5])
+    if limits[1] < 100 * limits[0]:  # few powers of ten: matplotlib's own labels run into each other
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
     axes.legend(frameon=False, fontsize=8)
 
 
