@@ -178,3 +178,24 @@ def test_one_command_writes_tables_and_goes_on_where_it_stopped(universal, data,
     with pytest.raises(SystemExit):
         judge.main([*arguments, "--quick", "--pieces", "labels"])
     assert "another --output" in capsys.readouterr().err
+
+
+def test_the_stablest_structure_is_compared(universal):
+    order = universal("judge_order")
+    energies = {
+        "Cu": {"fcc": [-3.0, -4.0], "bcc": [-2.9, -3.96], "hcp": [-2.98, -3.99]},  # the same, by little
+        "Mg O": {"rocksalt": [-5.0, -6.0], "zincblende": [-5.04, -5.9]},  # another, though the teacher is sure
+    }
+    lines = order.report_order({"substances": energies})
+    assert lines[1].endswith(": 1")
+    assert lines[2].endswith(": 0 of 1")
+    assert lines[3].endswith(f"MAE {(60 + 10 + 140) / 3:.0f}")
+    assert lines[4:] == ["  Mg O: zincblende below rocksalt by 40 (teacher: above by 100)"]
+
+
+def test_energies_of_structures_are_those_at_their_own_volumes(universal):
+    order = universal("judge_order")
+    order.equilibria = lambda: {f"{name} Cu": {"volume": 11.6, "energy": -3.5} for name in ("fcc", "bcc")}
+    found = order.judge_order(EMT(), None, quick=True)["substances"]["Cu"]
+    assert found["fcc"] == pytest.approx([-0.007, -3.5], abs=2e-3)
+    assert found["bcc"][0] > found["fcc"][0]

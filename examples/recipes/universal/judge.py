@@ -3,9 +3,10 @@
     python judge.py --model universal-run/gradients/model --data universal-data/ --output judged/
     python judge.py --calculator nequix_teacher:calculator --data universal-data/ --output judged-teacher/ --quick
 
-Four pieces, each with a file of its own in the output, which is not computed again while it is there: ``labels``
-(errors on what no training has seen), ``crystals`` (volumes, bulk moduli, equations of state), ``pairs`` (repulsion of
-any two elements) and ``phonons``. ``table.txt`` has them all. ``--quick`` takes a sample of everything.
+Five pieces, each with a file of its own in the output, which is not computed again while it is there: ``labels``
+(errors on what no training has seen), ``crystals`` (volumes, bulk moduli, equations of state), ``order`` (which
+structure of a substance is the stablest), ``pairs`` (repulsion of any two elements) and ``phonons``. ``table.txt`` has
+them all. ``--quick`` takes a sample of everything.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from calculators import add_choice, chosen
 from judge_crystals import judge_crystals, report_crystals
 from judge_labels import judge_labels, report_labels
+from judge_order import judge_order, report_order
 from judge_pairs import judge_pairs, report_pairs
 from judge_phonons import judge_phonons, report_phonons
 
@@ -24,6 +26,7 @@ DATA = Path("universal-data")
 PIECES: dict[str, tuple[Callable, Callable]] = {
     "labels": (judge_labels, report_labels),
     "crystals": (judge_crystals, report_crystals),
+    "order": (judge_order, report_order),
     "pairs": (judge_pairs, report_pairs),
     "phonons": (judge_phonons, report_phonons),
 }
