@@ -14,10 +14,10 @@ from equical.model.v1.linear import IrrepsLinear
 from equical.model.v1.product import DepthwiseProduct
 from equical.model.v1.radial import RadialNetwork
 
-__all__ = ["AtomEmbedding", "EdgeDegreeEmbedding", "ForceEmbedding"]
+__all__ = ["ForceEmbedding", "IrrepsAtomEmbedding", "IrrepsEdgeDegreeEmbedding"]
 
 
-class AtomEmbedding(nn.Module):
+class IrrepsAtomEmbedding(nn.Module):
     """A learned vector of scalars for each element; other features are zero."""
 
     def __init__(self, config: EquiformerV1Config):
@@ -33,7 +33,7 @@ class AtomEmbedding(nn.Module):
         return (scalars, *(scalars.new_zeros(len(numbers), *shape) for shape in shapes))
 
 
-class EdgeDegreeEmbedding(nn.Module):
+class IrrepsEdgeDegreeEmbedding(nn.Module):
     """What the neighbours look like from an atom: each sends the same scalars along the harmonics of its direction."""
 
     def __init__(self, config: EquiformerV1Config):

@@ -10,7 +10,7 @@ from equical.model.v1.attention import attention
 from equical.model.v1.block import TransformerBlock, added
 from equical.model.v1.config import EquiformerV1Config
 from equical.model.v1.edges import CoupledEdges, CoupledGeometry
-from equical.model.v1.embedding import AtomEmbedding, EdgeDegreeEmbedding, ForceEmbedding
+from equical.model.v1.embedding import ForceEmbedding, IrrepsAtomEmbedding, IrrepsEdgeDegreeEmbedding
 from equical.model.v1.irreps import Features, Irreps, Kind, Part
 from equical.model.v1.linear import IrrepsLinear, normalized_silu
 from equical.model.v1.norm import IrrepsLayerNorm
@@ -58,8 +58,8 @@ class EquiformerV1(nn.Module):
         self.config = config
         irreps, features = Irreps.parse(config.irreps), Irreps.parse(config.feature_irreps)
         self.geometry = CoupledGeometry(config)
-        self.atom_embedding = AtomEmbedding(config)
-        self.edge_degree_embedding = EdgeDegreeEmbedding(config)
+        self.atom_embedding = IrrepsAtomEmbedding(config)
+        self.edge_degree_embedding = IrrepsEdgeDegreeEmbedding(config)
         self.force_embedding = ForceEmbedding(config) if config.denoising else None
         outputs = [irreps] * (config.num_layers - 1) + [features]
         self.blocks = nn.ModuleList(TransformerBlock(config, output) for output in outputs)
