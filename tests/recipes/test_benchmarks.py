@@ -114,7 +114,7 @@ def test_the_configurations_in_examples_are_valid():
 @pytest.mark.parametrize(("forces", "denoising"), [("direct", True), ("gradient", False)])
 def test_a_training_step_is_divided_into_its_parts(tmp_path, monkeypatch, forces, denoising):
     monkeypatch.syspath_prepend(str(EXAMPLES / "recipes" / "benchmarks"))
-    found = importlib.import_module("training").measure("metals-pbe", forces, denoising, 1, tmp_path)
+    found = importlib.import_module("training").measure("metals-pbe", forces, denoising, 1, 4, tmp_path)
     assert found["atoms"] == 128 and found["edges"] > 128 * 12
     assert found["atoms_per_second"] == pytest.approx(128 / found["step_time"])
     shares = found["shares"]
