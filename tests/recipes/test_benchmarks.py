@@ -73,6 +73,11 @@ def test_the_rmd17_comparison_runs_resumes_and_is_tabulated(tmp_path):
     }
     assert "denoising" not in denoising["plain"]
     assert denoising["dens"]["denoising"]["probability"] == 0.25
+    assert denoising["dens"]["denoising"]["weight"] == 0.3
+    heavy = [*command, "--kinds", "dens", "--noise-weight", "10"]
+    assert "== ethanol-2stepsnoise10-dens-0" in call(heavy, tmp_path)
+    config = yaml.safe_load((tmp_path / "dens-rmd17" / "ethanol-2stepsnoise10-dens-0" / "run.yaml").read_text())
+    assert config["training"]["denoising"]["weight"] == 10
 
 
 def call(arguments, folder):

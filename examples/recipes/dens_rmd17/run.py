@@ -26,9 +26,9 @@ STRUCTURES_PER_STEP = {"aspirin": 5, "ethanol": 10, "toluene": 7}
 
 
 def configuration(
-    data: Path, molecule: str, denoising: bool, limits: dict[str, float], seed: int, structures: int | None = None
+    data: Path, molecule: str, noise_weight: float | None, limits: dict[str, float], seed: int, structures: int | None
 ) -> dict[str, Any]:
-    """One run on the frames in ``data`` as a YAML document."""
+    """One run on the frames in ``data`` as a YAML document; with DeNS where the noise has a weight."""
     config: dict[str, Any] = yaml.safe_load((HERE / "base.yaml").read_text())
     path = str(data.resolve())
     # Frames of rMD17 are drawn at random from a long run, so single frames are the groups.
@@ -36,8 +36,8 @@ def configuration(
     structures = structures or STRUCTURES_PER_STEP[molecule]
     config["training"]["batch"] = {"max_atoms": structures * ATOMS[molecule], "max_edges": 10**7}
     config["training"]["limits"] = limits
-    if denoising:
-        config["training"]["denoising"] = DENOISING
+    if noise_weight is not None:
+        config["training"]["denoising"] = DENOISING | {"weight": noise_weight}
     return config | {"seed": seed}
 
 
@@ -88,6 +88,8 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=["plain", "dens"], choices=["plain", "dens"])
     parser.add_argument("--frames", type=int, help="train on so many of the 1000")
     parser.add_argument("--structures", type=int, help="of one step; about a hundred atoms by default")
+    weight = DENOISING["weight"]
+    parser.add_argument("--noise-weight", type=float, default=weight, help=f"at the start; {weight} by default")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, default=Path("dens-rmd17"))
     options = parser.parse_args()
@@ -97,10 +99,13 @@ def main() -> None:
         limits, budget_name = {"max_minutes": options.minutes}, f"{options.minutes:g}min"
     if options.frames is not None:
         budget_name += f"{options.frames}frames"
+    if options.noise_weight != weight:
+        budget_name += f"noise{options.noise_weight:g}"
     # Both kinds of one seed before the next seed: a series that is cut short can still be compared.
     for seed, molecule, kind in itertools.product(options.seeds, options.molecules, options.kinds):
         frames = training_frames(options.data, molecule, options.frames, options.output)
-        config = configuration(frames, molecule, kind == "dens", limits, seed, options.structures)
+        noise_weight = options.noise_weight if kind == "dens" else None
+        config = configuration(frames, molecule, noise_weight, limits, seed, options.structures)
         config["device"] = options.device
         if options.frames is not None:
             config["validation"]["fraction"] = 0.2  # of few frames a twentieth says nothing
