@@ -1,12 +1,12 @@
 """Run every command that the pages show, and keep what it prints and draws.
 
-    python docs/plots.py                 # all of them, in order; some ten minutes
+    python docs/plots.py                 # all of them, in order
     python docs/plots.py md phonon       # these, and what they start from
 
 What a command prints goes to ``pages/output/<name>.txt``, below the command itself, its plots go to ``pages/images``,
 and pages to look at to ``pages/reports``. Pages include these and hold no such numbers of their own, so that they are
-right again as soon as this script has run with new models. Some need extras and more time: path-integrals i-PI, lammps
-LAMMPS and an hour, conductivity and magnesia phono3py and a quarter of an hour each.
+right again as soon as this script has run with new models. Some need extras, and more time: path-integrals i-PI, lammps
+LAMMPS, conductivity and magnesia phono3py.
 """
 
 import os

@@ -269,7 +269,9 @@ def test_every_shipped_model_loads(name):
     checkpoint = load_checkpoint(name)
     assert checkpoint.name == name
     assert (checkpoint.folder / "README.md").is_file()
-    size = sum(path.stat().st_size for path in checkpoint.folder.iterdir() if path.suffix != ".png")  # of the card
+    pictures = {path for path in checkpoint.folder.iterdir() if path.suffix == ".png"}
+    assert sum(path.stat().st_size for path in pictures) < 2e5
+    size = sum(path.stat().st_size for path in checkpoint.folder.iterdir() if path not in pictures)
     assert size < (3e6 if name == "universal-mini" else 2.5e6)
 
 

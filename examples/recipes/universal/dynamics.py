@@ -42,7 +42,7 @@ LOST = 1.6
 
 @dataclass(frozen=True)
 class Material:
-    """A crystal, of which class, and the temperature (K) up to which it is solid, after the CRC Handbook."""
+    """A crystal, of which class, and about up to which temperature (K) it is solid, which words the verdict alone."""
 
     kind: str
     make: Callable[[], Atoms]
