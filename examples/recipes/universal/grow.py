@@ -54,6 +54,8 @@ def grow(potential: Potential) -> Potential:
         _read_nothing_new(block.attention.so2_linear_2, before.attention.so2_linear_2)
         block.attention.projection.weight[-1] = 0
         block.feedforward.so3_linear_2.weight[-1] = 0
+        # A grid of higher degree makes signals and so their products smaller (see sphere_grid).
+        block.feedforward.grid_linear_2.weight *= sqrt((config.lmax + 2) / (config.lmax + 1))
     return grown
 
 
