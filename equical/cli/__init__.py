@@ -53,7 +53,7 @@ MODULES = {
 
 
 class LazyGroup(click.Group):
-    """Finds each command in its own module; turns every exception into one line and an exit code, warnings into lines."""
+    """Finds each command in its own module; turns exceptions into a line and an exit code, and warnings into lines."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)
