@@ -19,6 +19,7 @@ from typing import Any
 
 import click
 
+from equical.cli.notices import warnings_as_lines
 from equical.errors import InputError
 from equical.version import __version__
 
@@ -52,7 +53,7 @@ MODULES = {
 
 
 class LazyGroup(click.Group):
-    """Finds each command in its own module, and turns every exception into one line and an exit code."""
+    """Finds each command in its own module; turns exceptions into a line and an exit code, and warnings into lines."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)
@@ -67,7 +68,7 @@ class LazyGroup(click.Group):
         """Run a command line; errors end the process here, and nowhere else."""
         args = sys.argv[1:] if args is None else list(args)
         _print_anything()
-        with _terminated_like_interrupted() as terminated:
+        with warnings_as_lines(quiet="--quiet" in args), _terminated_like_interrupted() as terminated:
             try:
                 code = super().main(args, "equical", *rest, **extra | {"standalone_mode": False})
             except Exception as error:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     FORMAT_HELP,
     SPECIES_HELP,
@@ -135,19 +134,18 @@ def adsorb(
         **options.into(f"adsorb-{'-'.join(one.name for one in species)}-{stem}"),
     }
     outcome: Result
-    with warnings_as_lines(options.quiet):
-        calculator = options.make_calculator()
-        if len(species) == 1 and not coverage:
-            result = adsorption_energy(surface, species[0], calculator, reference=reference, **settings)
-            text, outcome = format_summary(result), result
-        else:
-            if reference is not None and len(species) > 1:
-                raise InputError("--reference is for one adsorbate: leave it out, or run the adsorbates one by one")
-            references = None if reference is None else {species[0].name: reference}
-            series = adsorption_energies(
-                surface, species, calculator, coverages=coverage or None, references=references, **settings
-            )
-            text, outcome = format_series(series), series
+    calculator = options.make_calculator()
+    if len(species) == 1 and not coverage:
+        result = adsorption_energy(surface, species[0], calculator, reference=reference, **settings)
+        text, outcome = format_summary(result), result
+    else:
+        if reference is not None and len(species) > 1:
+            raise InputError("--reference is for one adsorbate: leave it out, or run the adsorbates one by one")
+        references = None if reference is None else {species[0].name: reference}
+        series = adsorption_energies(
+            surface, species, calculator, coverages=coverage or None, references=references, **settings
+        )
+        text, outcome = format_series(series), series
     if not options.quiet:
         click.echo(text)
         click.echo(f"results in {outcome.output}")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     StructureFile,
     calculator_options,
@@ -91,24 +90,23 @@ def bench(
     from equical.workflows.bench import bench as run
 
     unit = None if structure is None else structure.read()
-    with warnings_as_lines(quiet):
-        model = named_model(model, [] if unit is None else [unit])
-        folder = output or Path(f"bench-{Path(model).name}")
-        result = run(
-            model,
-            unit,
-            device=device,
-            dtype=dtype,
-            sizes=sizes,
-            executions=executions,
-            timestep=timestep,
-            steps=steps,
-            time_limit=time_limit,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
-        )
+    model = named_model(model, [] if unit is None else [unit])
+    folder = output or Path(f"bench-{Path(model).name}")
+    result = run(
+        model,
+        unit,
+        device=device,
+        dtype=dtype,
+        sizes=sizes,
+        executions=executions,
+        timestep=timestep,
+        steps=steps,
+        time_limit=time_limit,
+        output=folder,
+        overwrite=overwrite,
+        resume=resume,
+        progress=not quiet,
+    )
     if as_json:
         click.echo((folder / "result.json").read_text("utf-8"), nl=False)
     elif not quiet:

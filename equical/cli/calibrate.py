@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from equical.cli.data_options import data_values, label_options
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import debug_option, quiet_option
 
 if TYPE_CHECKING:
@@ -46,16 +45,15 @@ def calibrate(
     """
     from equical.training.calibrate import calibrate as run
 
-    with warnings_as_lines(quiet):
-        result = run(
-            model,
-            data_values(data, **labels),
-            data_values(held_out, **labels),
-            shift_references=shift_references,
-            most=most,
-            plot=plot,
-            progress=not quiet,
-        )
+    result = run(
+        model,
+        data_values(data, **labels),
+        data_values(held_out, **labels),
+        shift_references=shift_references,
+        most=most,
+        plot=plot,
+        progress=not quiet,
+    )
     if not quiet:
         _print(result)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     FORMAT_HELP,
     SPECIES_HELP,
@@ -72,21 +71,20 @@ def check(
         raise InputError(f"give structures for the calculator {calculator} with --structure FILE")
     files = [StructureFile(path, file_format, species) for path in structures]
     named = {f"{file.stem}{n or ''}": atoms for file in files for n, atoms in enumerate(file.read_all())}
-    with warnings_as_lines(quiet):
-        if calculator is None:
-            model = named_model(model, list(named.values()))
-        folder = output or Path(f"check-{(calculator or Path(model).name).replace(':', '-')}")
-        make = calculator_maker(calculator) if calculator else partial(make_calculator, model, device, dtype)
-        result = run(
-            make,
-            named or None,
-            quick=quick,
-            checks=only or None,
-            output=folder,
-            overwrite=overwrite,
-            resume=resume,
-            progress=not quiet,
-        )
+    if calculator is None:
+        model = named_model(model, list(named.values()))
+    folder = output or Path(f"check-{(calculator or Path(model).name).replace(':', '-')}")
+    make = calculator_maker(calculator) if calculator else partial(make_calculator, model, device, dtype)
+    result = run(
+        make,
+        named or None,
+        quick=quick,
+        checks=only or None,
+        output=folder,
+        overwrite=overwrite,
+        resume=resume,
+        progress=not quiet,
+    )
     if not quiet:
         _print(result)
         click.echo(f"results in {folder}")

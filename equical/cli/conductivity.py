@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from equical.cli.harmonic_options import harmonic_options
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -58,18 +57,17 @@ def conductivity(
 
     if third_order_supercell and third_order_min_length is not None:
         raise InputError("give either --third-order-supercell or --third-order-min-length, not both")
-    with warnings_as_lines(options.quiet):
-        result = run(
-            structure.read(),
-            options.make_calculator(),
-            third_order_supercell=third_order_supercell
-            or (8.0 if third_order_min_length is None else third_order_min_length),
-            pair_cutoff=pair_cutoff,
-            method=method,
-            isotopes=isotopes,
-            **harmonic,
-            **options.into(f"conductivity-{structure.stem}"),
-        )
+    result = run(
+        structure.read(),
+        options.make_calculator(),
+        third_order_supercell=third_order_supercell
+        or (8.0 if third_order_min_length is None else third_order_min_length),
+        pair_cutoff=pair_cutoff,
+        method=method,
+        isotopes=isotopes,
+        **harmonic,
+        **options.into(f"conductivity-{structure.stem}"),
+    )
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -49,18 +48,17 @@ def elastic(
     """
     from equical.workflows.elastic import elastic as run
 
-    with warnings_as_lines(options.quiet):
-        result = run(
-            structure.read(),
-            options.make_calculator(),
-            max_strain=max_strain,
-            num_strains=strains,
-            clamped=clamped,
-            relax_first=relax_first,
-            fmax=fmax,
-            force=force,
-            **options.into(f"elastic-{structure.stem}"),
-        )
+    result = run(
+        structure.read(),
+        options.make_calculator(),
+        max_strain=max_strain,
+        num_strains=strains,
+        clamped=clamped,
+        relax_first=relax_first,
+        fmax=fmax,
+        force=force,
+        **options.into(f"elastic-{structure.stem}"),
+    )
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")

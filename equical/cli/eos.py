@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -50,17 +49,16 @@ def eos(
     from equical.workflows.eos import eos as run
 
     atoms = structure.read()
-    with warnings_as_lines(options.quiet):
-        result = run(
-            atoms,
-            options.make_calculator(),
-            form=form,
-            volume_range=volume_range,
-            num_points=points,
-            relax="shape" if relax_shape else "ions" if relax_ions else "none",
-            fmax=fmax,
-            **options.into(f"eos-{structure.stem}"),
-        )
+    result = run(
+        atoms,
+        options.make_calculator(),
+        form=form,
+        volume_range=volume_range,
+        num_points=points,
+        relax="shape" if relax_shape else "ions" if relax_ions else "none",
+        fmax=fmax,
+        **options.into(f"eos-{structure.stem}"),
+    )
     if not options.quiet:
         if result.structure is not None:
             n = len(atoms)

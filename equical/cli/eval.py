@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from equical.cli.data_options import data_values, label_options
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import calculator_options, finish, output_options
 
 if TYPE_CHECKING:
@@ -38,17 +37,16 @@ def evaluate(
     """
     from equical.training.evaluation import evaluate as run
 
-    with warnings_as_lines(quiet):
-        result = run(
-            model,
-            data_values(data, **labels),
-            shift_references=shift_references,
-            device=device,
-            dtype=dtype,
-            output=output or Path(f"eval-{data[0].name.split('.')[0]}"),
-            overwrite=overwrite,
-            progress=not quiet,
-        )
+    result = run(
+        model,
+        data_values(data, **labels),
+        shift_references=shift_references,
+        device=device,
+        dtype=dtype,
+        output=output or Path(f"eval-{data[0].name.split('.')[0]}"),
+        overwrite=overwrite,
+        progress=not quiet,
+    )
     if not quiet:
         for line in _lines(result):
             click.echo(line)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from equical.cli.data_options import data_values, label_options, labels_of
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import device_option, finish, output_options, resume_option
 from equical.cli.train import print_result
 
@@ -71,15 +70,14 @@ def finetune(
     keep_freed_memory()
     labels = labels_of(options)
     options = {name: value for name, value in options.items() if name not in labels}
-    with warnings_as_lines(quiet):
-        result = run(
-            data=data_values(data, **labels) | {"block": block, "max_force": max_force},
-            valid=None if valid is None else data_values([valid], **labels),
-            replay=None if replay is None else {"paths": replay, "weight": replay_weight},
-            output=output or Path(f"finetune-{data[0].name.split('.')[0]}"),
-            progress=not quiet,
-            **options,
-        )
+    result = run(
+        data=data_values(data, **labels) | {"block": block, "max_force": max_force},
+        valid=None if valid is None else data_values([valid], **labels),
+        replay=None if replay is None else {"paths": replay, "weight": replay_weight},
+        output=output or Path(f"finetune-{data[0].name.split('.')[0]}"),
+        progress=not quiet,
+        **options,
+    )
     if not quiet:
         print_result(result)
     finish(result.converged)

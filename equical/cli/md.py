@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from equical.cli.notices import warn_of_old_option, warnings_as_lines
+from equical.cli.notices import warn_of_old_option
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -95,12 +95,11 @@ def md(
 
     atoms = structure.read()
     settings |= options.into(f"md-{structure.stem}")
-    with warnings_as_lines(options.quiet):
-        if restart:
-            settings["resume"] = warn_of_old_option("--restart", "--resume", restart)
-        if equilibration is not None:
-            settings["equilibrate"] = warn_of_old_option("--equilibration", "--equilibrate", equilibration)
-        result = run(atoms, options.make_calculator(), **settings)
+    if restart:
+        settings["resume"] = warn_of_old_option("--restart", "--resume", restart)
+    if equilibration is not None:
+        settings["equilibrate"] = warn_of_old_option("--equilibration", "--equilibrate", equilibration)
+    result = run(atoms, options.make_calculator(), **settings)
     if not options.quiet:
         _report(result)
     options.finish(result)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     FORMAT_HELP,
     SPECIES_HELP,
@@ -78,22 +77,21 @@ def neb(
         None if file is None else StructureFile(file, file_format, species).read_all()
         for file in (initial, final, path)
     )
-    with warnings_as_lines(options.quiet):
-        result = run(
-            first and first[-1],
-            last and last[-1],
-            options.make_calculator(),
-            path=band,
-            images=images,
-            climb=climb,
-            spring=spring,
-            fmax=fmax,
-            steps=steps,
-            optimizer=optimizer,  # type: ignore[arg-type]
-            keep_order=keep_order,
-            relax_ends=relax_ends,
-            **options.into(f"neb-{named.stem}"),
-        )
+    result = run(
+        first and first[-1],
+        last and last[-1],
+        options.make_calculator(),
+        path=band,
+        images=images,
+        climb=climb,
+        spring=spring,
+        fmax=fmax,
+        steps=steps,
+        optimizer=optimizer,  # type: ignore[arg-type]
+        keep_order=keep_order,
+        relax_ends=relax_ends,
+        **options.into(f"neb-{named.stem}"),
+    )
     if not options.quiet:
         _print(result)
     options.finish(result)

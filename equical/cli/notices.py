@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 
 @contextmanager
 def warnings_as_lines(quiet: bool) -> Iterator[None]:
-    """Print each warning of equical as one line on standard error, without the file and line it comes from.
+    """Print each warning that is for users as one line on standard error, without the file and line it comes from.
 
     Which model was chosen is told in the same way, without the word.
 
@@ -32,11 +32,12 @@ def warnings_as_lines(quiet: bool) -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
             if issubclass(category, UserWarning):
-                if str(message) in told:  # a structure is looked at before and within the workflow
+                line = " ".join(str(message).split())
+                if line in told:  # a structure is looked at before and within the workflow
                     return
-                told.add(str(message))
+                told.add(line)
                 word = "" if issubclass(category, ModelChoice) else "warning: "
-                click.echo(f"equical: {word}{message}", err=True)
+                click.echo(f"equical: {word}{line}", err=True)
             else:
                 usual(message, category, *where)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from equical.cli.harmonic_options import harmonic_options
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -39,15 +38,14 @@ def phonon(
     """
     from equical.workflows.phonon import phonon as run
 
-    with warnings_as_lines(options.quiet):
-        result = run(
-            structure.read(),
-            options.make_calculator(),
-            relax_first=relax_first,
-            force=force,
-            **harmonic,
-            **options.into(f"phonon-{structure.stem}"),
-        )
+    result = run(
+        structure.read(),
+        options.make_calculator(),
+        relax_first=relax_first,
+        force=force,
+        **harmonic,
+        **options.into(f"phonon-{structure.stem}"),
+    )
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from equical.cli.harmonic_options import harmonic_options
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -60,17 +59,16 @@ def qha(
     """
     from equical.workflows.qha import qha as run
 
-    with warnings_as_lines(options.quiet):
-        result = run(
-            structure.read(),
-            options.make_calculator(),
-            volume_range=volume_range,
-            num_volumes=volumes,
-            form=form,
-            pressure=pressure,
-            **harmonic,
-            **options.into(f"qha-{structure.stem}"),
-        )
+    result = run(
+        structure.read(),
+        options.make_calculator(),
+        volume_range=volume_range,
+        num_volumes=volumes,
+        form=form,
+        pressure=pressure,
+        **harmonic,
+        **options.into(f"qha-{structure.stem}"),
+    )
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -80,20 +79,19 @@ def relax(
     if write is not None:
         check_writable(write, len(images), replace=options.overwrite or options.resume)
     calculator, told = options.make_calculator(), options.into(f"relax-{structure.stem}")
-    with warnings_as_lines(options.quiet):
-        outcome: RelaxResult | RelaxManyResult
-        if len(images) == 1:
-            outcome = result = relax_one(images[0], calculator, **vars(settings), **told)
-            relaxed, failed = [result], 0
-            if not options.quiet:
-                _print_result(result)
-        else:
-            report = partial(_print_outcome, quiet=options.quiet)
-            outcome = many = relax_many(images, calculator, settings, **told, report=report)
-            relaxed, failed = many.results, len(many) - len(many.results)
-            if not options.quiet:
-                converged = sum(one.converged for one in relaxed)
-                click.echo(f"{converged} of {len(many)} converged; results in {many.output}")
+    outcome: RelaxResult | RelaxManyResult
+    if len(images) == 1:
+        outcome = result = relax_one(images[0], calculator, **vars(settings), **told)
+        relaxed, failed = [result], 0
+        if not options.quiet:
+            _print_result(result)
+    else:
+        report = partial(_print_outcome, quiet=options.quiet)
+        outcome = many = relax_many(images, calculator, settings, **told, report=report)
+        relaxed, failed = many.results, len(many) - len(many.results)
+        if not options.quiet:
+            converged = sum(one.converged for one in relaxed)
+            click.echo(f"{converged} of {len(many)} converged; results in {many.output}")
     if write is not None and relaxed:
         write_structures(write, [one.atoms for one in relaxed])
     options.write_report(outcome)

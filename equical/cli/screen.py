@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import RunOptions, run_options
 
 if TYPE_CHECKING:
@@ -77,20 +76,19 @@ def screen(
     from equical.workflows.adsorption.place import AZIMUTHS
     from equical.workflows.screen import screen as run
 
-    with warnings_as_lines(options.quiet):
-        result = run(
-            table,
-            options.calculator_maker(),
-            sites=site or None,
-            azimuths=azimuth or AZIMUTHS,
-            fmax=fmax,
-            steps=steps,
-            workers=workers,
-            memory=memory,
-            scheduler=scheduler,
-            retry_failed=retry_failed,
-            **options.into(f"screen-{table.stem}"),
-        )
+    result = run(
+        table,
+        options.calculator_maker(),
+        sites=site or None,
+        azimuths=azimuth or AZIMUTHS,
+        fmax=fmax,
+        steps=steps,
+        workers=workers,
+        memory=memory,
+        scheduler=scheduler,
+        retry_failed=retry_failed,
+        **options.into(f"screen-{table.stem}"),
+    )
     if not options.quiet:
         _print(result)
     options.finish(result)

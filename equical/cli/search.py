@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import RunOptions, run_options
 
 if TYPE_CHECKING:
@@ -70,21 +69,20 @@ def search(
     from equical.workflows.search import search as run
 
     told = {"units": _range("--units", units), "operations": _range("--operations", operations)}
-    with warnings_as_lines(options.quiet):
-        result = run(
-            composition,
-            options.make_calculator(),
-            **told,  # type: ignore[arg-type]
-            structures=structures,
-            volume=volume,
-            distances=dict(_pair(each) for each in distances),
-            seed=seed,
-            window=window,
-            fmax=fmax,
-            smax=smax,
-            steps=steps,
-            **options.into(f"search-{composition}"),
-        )
+    result = run(
+        composition,
+        options.make_calculator(),
+        **told,  # type: ignore[arg-type]
+        structures=structures,
+        volume=volume,
+        distances=dict(_pair(each) for each in distances),
+        seed=seed,
+        window=window,
+        fmax=fmax,
+        smax=smax,
+        steps=steps,
+        **options.into(f"search-{composition}"),
+    )
     if not options.quiet:
         _print(result)
     options.finish(result)

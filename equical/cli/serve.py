@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from equical.cli import options
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import StructureFile, calculator_options, debug_option, quiet_option, structure_argument
 
 
@@ -36,9 +35,8 @@ def serve(
     """
     from equical.interfaces.ipi import serve as run
 
-    with warnings_as_lines(quiet):
-        atoms = structure.read()
-        calculator = options.make_calculator(model, device, dtype)
-        count = run(atoms, calculator, socket=socket, port=port, host=host, wait=wait)
+    atoms = structure.read()
+    calculator = options.make_calculator(model, device, dtype)
+    count = run(atoms, calculator, socket=socket, port=port, host=host, wait=wait)
     if not quiet:
         click.echo(f"{atoms.get_chemical_formula()} evaluated {count} times")

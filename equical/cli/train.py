@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import finish, output_options, resume_option
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def train(config: Path, output: Path | None, overwrite: bool, quiet: bool, resum
     keep_freed_memory()
     settings = load_config(config)
     folder = output or settings.output.directory or Path(f"train-{config.stem}")
-    with warnings_as_lines(quiet):
-        result = run(settings, output=folder, overwrite=overwrite, resume=resume, progress=not quiet)
+    result = run(settings, output=folder, overwrite=overwrite, resume=resume, progress=not quiet)
     if not quiet:
         print_result(result)
     finish(result.converged)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from equical.cli.notices import warnings_as_lines
 from equical.cli.options import (
     RunOptions,
     StructureFile,
@@ -73,22 +72,21 @@ def vib(
     from equical.workflows.vib import vib as run
 
     atoms = structure.read()
-    with warnings_as_lines(options.quiet):
-        result = run(
-            atoms,
-            options.make_calculator(),
-            indices=None if indices is None else _indices(indices, len(atoms)),
-            displacement=displacement,
-            statistics=statistics,  # type: ignore[arg-type]
-            temperature=temperature,
-            pressure=pressure,
-            symmetry_number=symmetry_number,
-            spin=spin,
-            low_frequency_cutoff=low_frequency_cutoff,
-            relax_first=relax_first,
-            force=force,
-            **options.into(f"vib-{structure.stem}"),
-        )
+    result = run(
+        atoms,
+        options.make_calculator(),
+        indices=None if indices is None else _indices(indices, len(atoms)),
+        displacement=displacement,
+        statistics=statistics,  # type: ignore[arg-type]
+        temperature=temperature,
+        pressure=pressure,
+        symmetry_number=symmetry_number,
+        spin=spin,
+        low_frequency_cutoff=low_frequency_cutoff,
+        relax_first=relax_first,
+        force=force,
+        **options.into(f"vib-{structure.stem}"),
+    )
     if not options.quiet:
         _print(result)
         click.echo(f"results in {result.output}")

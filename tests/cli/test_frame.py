@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import click
@@ -118,6 +119,23 @@ def test_wrong_option_value_is_one_line(group):
     assert result.exit_code == 1
     assert "Invalid value for '--number'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_warnings_of_any_command_are_lines_without_a_source(quiet):
+    """Wherever they come from, ASE's readers included, and whatever the command does about them."""
+
+    @click.command("warn")
+    @click.option("--quiet", is_flag=True, expose_value=False)
+    def warn():
+        for message in ("odd\n  file", "odd\n  file", "odd cell"):
+            warnings.warn(message, UserWarning, stacklevel=1)
+
+    group = LazyGroup()
+    group.get_command = lambda ctx, name: warn
+    result = CliRunner().invoke(group, ["warn", *quiet])
+    lines = [] if quiet else ["equical: warning: odd file", "equical: warning: odd cell"]
+    assert (result.exit_code, result.stdout, result.stderr.splitlines()) == (0, "", lines)
 
 
 def test_interrupt_says_so_and_exits_130(group):
