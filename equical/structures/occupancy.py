@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -63,16 +64,17 @@ def _of_sites(atoms: Atoms, occupancy: Mapping[Any, Any]) -> str | None:
         ):  # of elements on one site, one is left
             continue
         parts = {str(symbol): _number(share) for symbol, share in shares.items()}
-        if len(parts) > 1 or sum(parts.values()) < FULL:
+        if len(parts) > 1 or not FULL < sum(parts.values()) < 1 / FULL:
             what = ", ".join(f"{symbol} {share:g}" for symbol, share in parts.items())
-            why = "is shared by several elements" if len(parts) > 1 else "is occupied in part"
+            why = "is occupied more than once" if sum(parts.values()) > 1 else "is occupied in part"
+            why = "is shared by several elements" if len(parts) > 1 else why
             return f"site {site} of the crystal {why} ({what})"
     return None
 
 
 def _number(share: Any) -> float:
-    """An occupancy; CIFs may say ``?`` or ``.`` for "as usual"."""
+    """An occupancy; CIFs may say ``?`` or ``.`` for "as usual". Not a number where it is something else."""
     try:
         return float(share)
     except (TypeError, ValueError):
-        return 1.0
+        return 1.0 if share in ("?", ".", None) else math.nan

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equical.errors import InputError
+from equical.structures.cif import read_crystals
 from equical.structures.counts import COUNTED, check_counts
 from equical.structures.elements import unknown_symbol
 from equical.structures.formats import content, find_format, lines_of
@@ -35,6 +36,11 @@ __all__ = ["read_structure", "read_structures", "select"]
 GivenSpecies = str | Sequence[str] | Mapping[str | int, str] | None
 
 XYZ = ("extxyz", "xyz")
+
+DUMPS = ("lammps-dump-text", "lammps-dump-binary", "netcdftrajectory")
+
+NAMEABLE = (*XYZ, *DUMPS, "lammps-data", "vasp")
+"""Formats of files whose elements species can name."""
 
 HEAD = 100_000
 """Bytes within which the first frame of a dump says what its columns are."""
@@ -106,7 +112,7 @@ def read_structures(
     except InputError as error:
         raise InputError(f"cannot read a structure from {path}: {error}") from error
     except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        raise InputError(f"cannot read a structure from {path} as {kind}: {_reason(error, format)}") from error
+        raise InputError(f"cannot read a structure from {path} as {kind}: {_reason(error, kind, format)}") from error
     if not images:
         raise InputError(f"{path} holds no structure")
     return images
@@ -155,10 +161,10 @@ def _missing(path: Path) -> str:
     return f"no such file: {path}"
 
 
-def _reason(error: Exception, stated: str | None) -> str:
+def _reason(error: Exception, kind: str, stated: str | None) -> str:
     """What went wrong in one of ASE's readers, as far as it can be told."""
     if isinstance(error, KeyError) and _looked_up_symbol(error):
-        return unknown_symbol(str(error.args[0]))
+        return unknown_symbol(str(error.args[0]), with_species=kind in NAMEABLE)
     if isinstance(error, ImportError) and error.name == "ase_db_backends":
         return "it needs the package ase-db-backends; install it, or export the data to .extxyz or .db"
     if isinstance(error, MemoryError):
@@ -184,7 +190,7 @@ def _read(path: Path, kind: str, species: Species, rows: bool) -> list[Atoms]:
         check_counts(kind, lines_of(path))
     if kind in XYZ:
         return _read_xyz(path, kind, species)
-    if kind in ("lammps-dump-text", "lammps-dump-binary", "netcdftrajectory"):
+    if kind in DUMPS:
         return _read_dump(path, kind, species)
     if kind == "lammps-data":
         return _read_lammps_data(path, species)
@@ -193,6 +199,8 @@ def _read(path: Path, kind: str, species: Species, rows: bool) -> list[Atoms]:
         return _used(_ase_read(io.StringIO(text), kind), found, species)
     if species:
         raise InputError(f"species are for files of LAMMPS and VASP, and XYZ files; this is {kind}")
+    if kind == "cif":
+        return read_crystals(_text(path))
     if _has_mark(path):
         return _ase_read(_as_file(_text(path), kind), kind)
     try:

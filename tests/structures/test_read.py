@@ -60,6 +60,8 @@ def put(path, content):
         ("a.db", b"no database at all", "as db: file is not a database"),
         ("d2o.xyz", WATER.replace("H", "D"), "D is hydrogen of mass 2.014: write H, and set the mass"),
         ("water.xyz", WATER.replace("O", "OW"), "no element is called Ow: .*--species, such as Ow=O"),
+        ("labels.xyz", WATER.replace("H", "Cu1"), "no element is called Cu1: .*--species, such as Cu1=Cu"),
+        ("water.gen", "1 C\nOw\n1 1 0 0 0\n", "no element is called Ow: write chemical symbols into the file"),
         ("types.xyz", "1\n\n1 0 0 0\n", r"its elements are numbers \(1\)"),
         ("POSCAR", POSCAR, "does not name its elements: add a line with them above the numbers of atoms"),
         ("dump.lammpstrj", DUMP, r"have types \(1, 2\) and no elements: .*--species, such as Cu,Ni"),
