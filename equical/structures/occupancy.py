@@ -37,15 +37,16 @@ def check_occupancy(atoms: Atoms) -> None:
 def disordered_site(atoms: Atoms) -> str | None:
     """The first site that is occupied in part or by several elements, in words; None if there is none.
 
-    Looked for in ``info["occupancy"]``, which ASE fills from a CIF, and in an array of the same name, as from a PDB
-    file. Of sites whose atoms have become several elements, somebody has made an ordered structure already.
+    Looked for in ``info["occupancy"]``, which ASE fills from a CIF, and in an array ``occupancy``, as from a PDB file,
+    or ``occupancies``, as from files for simulated electron microscopes. Of sites whose atoms have become several
+    elements, somebody has made an ordered structure already.
     """
     occupancy = atoms.info.get("occupancy")
     if isinstance(occupancy, Mapping):
         found = _of_sites(atoms, occupancy)
         if found is not None:
             return found
-    per_atom = atoms.arrays.get("occupancy")
+    per_atom = atoms.arrays.get("occupancy", atoms.arrays.get("occupancies"))
     if per_atom is None or per_atom.shape != (len(atoms),) or not np.issubdtype(per_atom.dtype, np.number):
         return None
     partial = np.flatnonzero((per_atom > 0) & (per_atom < FULL))  # a column of zeros says nothing

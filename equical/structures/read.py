@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -20,13 +21,16 @@ from equical.structures.formats import content, find_format, lines_of
 from equical.structures.species import (
     Species,
     check_lammps_data,
+    check_masses,
     elements_of_dump,
+    masses_of_dump,
     name_types,
     nameless,
     parse_species,
     relabel_poscar,
     relabel_xyz,
 )
+from equical.structures.unread import UNREAD, check_unread
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -188,6 +192,8 @@ def _read(path: Path, kind: str, species: Species, rows: bool) -> list[Atoms]:
         return _read_rows(path)
     if kind in COUNTED:
         check_counts(kind, lines_of(path))
+    if kind in UNREAD and not (kind == "vasp" and species):
+        check_unread(kind, lines_of(path))
     if kind in XYZ:
         return _read_xyz(path, kind, species)
     if kind in DUMPS:
@@ -214,6 +220,8 @@ def _ase_read(file: Any, kind: str, **options: Any) -> list[Atoms]:
 
     if isinstance(file, Path):  # absolute, as a file called "-" is not standard input
         file = str(file.absolute())
+        if kind == "res":  # ASE takes the name for a pattern
+            file = glob.escape(file)
     images: list[Atoms] = read(file, index=":", format=kind, do_not_split_by_at_sign=True, **options)
     return images
 
@@ -230,13 +238,13 @@ def _read_xyz(path: Path, kind: str, species: Species) -> list[Atoms]:
     if not species and not packed and not _has_mark(path):
         try:
             with _Frames(path.open("rb"), "utf-8") as frames:
-                return _ase_read(frames, kind)
+                return _with_lattice(_ase_read(frames, kind))
         except UnicodeDecodeError:
             pass
     text, found = _text(path), False
     if species:
         text, found = relabel_xyz(text, species)
-    images = _ase_read(_Frames(io.BytesIO(text.encode("utf-8")), "utf-8"), kind)
+    images = _with_lattice(_ase_read(_Frames(io.BytesIO(text.encode("utf-8")), "utf-8"), kind))
     if species and not found:
         for atoms in images:
             if "type" in atoms.arrays:
@@ -245,8 +253,26 @@ def _read_xyz(path: Path, kind: str, species: Species) -> list[Atoms]:
     return _used(images, found or not species, species)
 
 
+def _with_lattice(images: list[Atoms]) -> list[Atoms]:
+    """The structures, if none has a lattice under a name that ASE does not know, without which it is a molecule.
+
+    Raises:
+        InputError: one has.
+    """
+    for atoms in images:
+        if atoms.cell.rank == 0:
+            for key, value in atoms.info.items():
+                if str(key).lower() in ("lattice", "cell", "unit_cell", "box") and np.size(value) in (3, 6, 9):
+                    raise InputError(
+                        f"its lattice is called {key}, which is not read: write Lattice, with nine numbers"
+                    )
+    return images
+
+
 def _read_dump(path: Path, kind: str, species: Species) -> list[Atoms]:
     column = elements_of_dump(content(path, HEAD)) if kind == "lammps-dump-text" else None
+    if column == "mass" and not species:
+        check_masses(masses_of_dump(lines_of(path)))
     images = _ase_read(path, kind)
     for atoms in images:
         types = atoms.numbers if kind == "netcdftrajectory" else atoms.arrays.get("type")

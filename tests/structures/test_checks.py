@@ -81,8 +81,9 @@ def test_a_crystal_that_was_ordered_since_is_accepted(tmp_path):
 def test_occupancies_of_single_atoms():
     atoms = Atoms("Cu2", [[0, 0, 0], [3, 0, 0]])
     for values, disordered in {(1.0, 0.5): True, (1.0, 1.0): False, (0.0, 0.0): False}.items():
-        atoms.arrays["occupancy"] = np.array(values)
-        assert bool(disordered_site(atoms)) == disordered
+        for name in ("occupancy", "occupancies"):
+            atoms.arrays = {key: atoms.arrays[key] for key in ("numbers", "positions")} | {name: np.array(values)}
+            assert bool(disordered_site(atoms)) == disordered
 
 
 @pytest.mark.parametrize("x", ["0.33 0.67", "0.333 0.667"])
