@@ -36,6 +36,9 @@ ADVICE = {
 }
 """By the ending of the name."""
 
+DIALECTS = {"mcif": "cif"}
+"""Endings of files in a format that ASE knows by another one."""
+
 COMMON = "extxyz, cif, vasp, lammps-data or lammps-dump-text"
 
 SNIFFED = 4000
@@ -58,6 +61,8 @@ def find_format(path: Path, stated: str | None = None) -> str:
     if stated is not None:
         return _checked(stated)
     ending = path.suffix.lower().lstrip(".")
+    if ending in DIALECTS:
+        return DIALECTS[ending]
     if ending in ADVICE:
         raise InputError(f"cannot read a structure from {path}: {ADVICE[ending]}")
     try:

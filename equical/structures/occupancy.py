@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -36,15 +37,16 @@ def check_occupancy(atoms: Atoms) -> None:
 def disordered_site(atoms: Atoms) -> str | None:
     """The first site that is occupied in part or by several elements, in words; None if there is none.
 
-    Looked for in ``info["occupancy"]``, which ASE fills from a CIF, and in an array of the same name, as from a PDB
-    file. Of sites whose atoms have become several elements, somebody has made an ordered structure already.
+    Looked for in ``info["occupancy"]``, which ASE fills from a CIF, and in an array ``occupancy``, as from a PDB file,
+    or ``occupancies``, as from files for simulated electron microscopes. Of sites whose atoms have become several
+    elements, somebody has made an ordered structure already.
     """
     occupancy = atoms.info.get("occupancy")
     if isinstance(occupancy, Mapping):
         found = _of_sites(atoms, occupancy)
         if found is not None:
             return found
-    per_atom = atoms.arrays.get("occupancy")
+    per_atom = atoms.arrays.get("occupancy", atoms.arrays.get("occupancies"))
     if per_atom is None or per_atom.shape != (len(atoms),) or not np.issubdtype(per_atom.dtype, np.number):
         return None
     partial = np.flatnonzero((per_atom > 0) & (per_atom < FULL))  # a column of zeros says nothing
@@ -63,16 +65,17 @@ def _of_sites(atoms: Atoms, occupancy: Mapping[Any, Any]) -> str | None:
         ):  # of elements on one site, one is left
             continue
         parts = {str(symbol): _number(share) for symbol, share in shares.items()}
-        if len(parts) > 1 or sum(parts.values()) < FULL:
+        if len(parts) > 1 or not FULL < sum(parts.values()) < 1 / FULL:
             what = ", ".join(f"{symbol} {share:g}" for symbol, share in parts.items())
-            why = "is shared by several elements" if len(parts) > 1 else "is occupied in part"
+            why = "is occupied more than once" if sum(parts.values()) > 1 else "is occupied in part"
+            why = "is shared by several elements" if len(parts) > 1 else why
             return f"site {site} of the crystal {why} ({what})"
     return None
 
 
 def _number(share: Any) -> float:
-    """An occupancy; CIFs may say ``?`` or ``.`` for "as usual"."""
+    """An occupancy; CIFs may say ``?`` or ``.`` for "as usual". Not a number where it is something else."""
     try:
         return float(share)
     except (TypeError, ValueError):
-        return 1.0
+        return 1.0 if share in ("?", ".", None) else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -13,19 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equical.errors import InputError
+from equical.structures.cif import read_crystals
 from equical.structures.counts import COUNTED, check_counts
 from equical.structures.elements import unknown_symbol
 from equical.structures.formats import content, find_format, lines_of
 from equical.structures.species import (
     Species,
     check_lammps_data,
+    check_masses,
     elements_of_dump,
+    masses_of_dump,
     name_types,
     nameless,
     parse_species,
     relabel_poscar,
     relabel_xyz,
 )
+from equical.structures.unread import UNREAD, check_unread
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -35,6 +40,11 @@ __all__ = ["read_structure", "read_structures", "select"]
 GivenSpecies = str | Sequence[str] | Mapping[str | int, str] | None
 
 XYZ = ("extxyz", "xyz")
+
+DUMPS = ("lammps-dump-text", "lammps-dump-binary", "netcdftrajectory")
+
+NAMEABLE = (*XYZ, *DUMPS, "lammps-data", "vasp")
+"""Formats of files whose elements species can name."""
 
 HEAD = 100_000
 """Bytes within which the first frame of a dump says what its columns are."""
@@ -106,7 +116,7 @@ def read_structures(
     except InputError as error:
         raise InputError(f"cannot read a structure from {path}: {error}") from error
     except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        raise InputError(f"cannot read a structure from {path} as {kind}: {_reason(error, format)}") from error
+        raise InputError(f"cannot read a structure from {path} as {kind}: {_reason(error, kind, format)}") from error
     if not images:
         raise InputError(f"{path} holds no structure")
     return images
@@ -155,10 +165,10 @@ def _missing(path: Path) -> str:
     return f"no such file: {path}"
 
 
-def _reason(error: Exception, stated: str | None) -> str:
+def _reason(error: Exception, kind: str, stated: str | None) -> str:
     """What went wrong in one of ASE's readers, as far as it can be told."""
     if isinstance(error, KeyError) and _looked_up_symbol(error):
-        return unknown_symbol(str(error.args[0]))
+        return unknown_symbol(str(error.args[0]), with_species=kind in NAMEABLE)
     if isinstance(error, ImportError) and error.name == "ase_db_backends":
         return "it needs the package ase-db-backends; install it, or export the data to .extxyz or .db"
     if isinstance(error, MemoryError):
@@ -182,9 +192,11 @@ def _read(path: Path, kind: str, species: Species, rows: bool) -> list[Atoms]:
         return _read_rows(path)
     if kind in COUNTED:
         check_counts(kind, lines_of(path))
+    if kind in UNREAD and not (kind == "vasp" and species):
+        check_unread(kind, lines_of(path))
     if kind in XYZ:
         return _read_xyz(path, kind, species)
-    if kind in ("lammps-dump-text", "lammps-dump-binary", "netcdftrajectory"):
+    if kind in DUMPS:
         return _read_dump(path, kind, species)
     if kind == "lammps-data":
         return _read_lammps_data(path, species)
@@ -193,6 +205,8 @@ def _read(path: Path, kind: str, species: Species, rows: bool) -> list[Atoms]:
         return _used(_ase_read(io.StringIO(text), kind), found, species)
     if species:
         raise InputError(f"species are for files of LAMMPS and VASP, and XYZ files; this is {kind}")
+    if kind == "cif":
+        return read_crystals(_text(path))
     if _has_mark(path):
         return _ase_read(_as_file(_text(path), kind), kind)
     try:
@@ -206,6 +220,8 @@ def _ase_read(file: Any, kind: str, **options: Any) -> list[Atoms]:
 
     if isinstance(file, Path):  # absolute, as a file called "-" is not standard input
         file = str(file.absolute())
+        if kind == "res":  # ASE takes the name for a pattern
+            file = glob.escape(file)
     images: list[Atoms] = read(file, index=":", format=kind, do_not_split_by_at_sign=True, **options)
     return images
 
@@ -222,13 +238,13 @@ def _read_xyz(path: Path, kind: str, species: Species) -> list[Atoms]:
     if not species and not packed and not _has_mark(path):
         try:
             with _Frames(path.open("rb"), "utf-8") as frames:
-                return _ase_read(frames, kind)
+                return _with_lattice(_ase_read(frames, kind))
         except UnicodeDecodeError:
             pass
     text, found = _text(path), False
     if species:
         text, found = relabel_xyz(text, species)
-    images = _ase_read(_Frames(io.BytesIO(text.encode("utf-8")), "utf-8"), kind)
+    images = _with_lattice(_ase_read(_Frames(io.BytesIO(text.encode("utf-8")), "utf-8"), kind))
     if species and not found:
         for atoms in images:
             if "type" in atoms.arrays:
@@ -237,8 +253,26 @@ def _read_xyz(path: Path, kind: str, species: Species) -> list[Atoms]:
     return _used(images, found or not species, species)
 
 
+def _with_lattice(images: list[Atoms]) -> list[Atoms]:
+    """The structures, if none has a lattice under a name that ASE does not know, without which it is a molecule.
+
+    Raises:
+        InputError: one has.
+    """
+    for atoms in images:
+        if atoms.cell.rank == 0:
+            for key, value in atoms.info.items():
+                if str(key).lower() in ("lattice", "cell", "unit_cell", "box") and np.size(value) in (3, 6, 9):
+                    raise InputError(
+                        f"its lattice is called {key}, which is not read: write Lattice, with nine numbers"
+                    )
+    return images
+
+
 def _read_dump(path: Path, kind: str, species: Species) -> list[Atoms]:
     column = elements_of_dump(content(path, HEAD)) if kind == "lammps-dump-text" else None
+    if column == "mass" and not species:
+        check_masses(masses_of_dump(lines_of(path)))
     images = _ase_read(path, kind)
     for atoms in images:
         types = atoms.numbers if kind == "netcdftrajectory" else atoms.arrays.get("type")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 __all__ = ["Species", "check_lammps_data", "name_types", "parse_species", "relabel_poscar", "relabel_xyz"]
-__all__ += ["elements_of_dump"]
+__all__ += ["check_masses", "elements_of_dump", "masses_of_dump"]
 
 Species = Mapping[str, str]
 """Chemical symbol of each label; types of LAMMPS are labels ``"1"``, ``"2"`` and so on."""
@@ -127,7 +127,7 @@ def check_lammps_data(text: str, atoms: Atoms) -> None:
     Raises:
         InputError: what the types are cannot be told.
     """
-    from ase.data import atomic_masses, atomic_numbers
+    from ase.data import atomic_numbers
 
     section = re.search(r"^\s*Atom Type Labels[^\n]*\n\s*\n((?:\s*\d+\s+\S+[^\n]*\n)+)", text, re.MULTILINE)
     if section and all(line.split()[1] in atomic_numbers for line in section[1].splitlines() if line.strip()):
@@ -136,9 +136,42 @@ def check_lammps_data(text: str, atoms: Atoms) -> None:
     if "masses" not in atoms.arrays:
         raise InputError(nameless(types))
     atoms.numbers[atoms.numbers == 0] = 1  # ASE takes a mass of 1 for X
-    for kind, mass, number in zip(types, atoms.arrays["masses"], atoms.numbers, strict=True):
-        if abs(mass - atomic_masses[number]) > MASS_TOLERANCE:
+    check_masses(dict(zip(types.tolist(), atoms.arrays["masses"].tolist(), strict=True)))
+
+
+def check_masses(masses: Mapping[int, float]) -> None:
+    """Refuse masses from which no elements can be told.
+
+    Args:
+        masses: u, by the numbers of types.
+
+    Raises:
+        InputError: a mass is far from that of every element, or all are 1, as in Lennard-Jones units.
+    """
+    from ase.data import atomic_masses
+
+    types = np.array(list(masses))
+    if all(abs(mass - 1.0) < 1e-6 for mass in masses.values()):
+        raise InputError(f"all masses are 1, which is no element's; {nameless(types)}")
+    for kind, mass in sorted(masses.items()):
+        if np.abs(atomic_masses[1:] - mass).min() > MASS_TOLERANCE:
             raise InputError(f"type {kind} has the mass {mass:g}, which is no element's; {nameless(types)}")
+
+
+def masses_of_dump(lines: Iterable[str]) -> dict[int, float]:
+    """u, the masses in a LAMMPS dump with a column of them, by type; types are 1 and so on where it has none."""
+    masses: dict[int, float] = {}
+    columns: list[str] = []
+    for line in lines:
+        words = line.split()
+        if line.startswith("ITEM:"):
+            columns = words[2:] if line.startswith("ITEM: ATOMS") else []
+        elif columns and len(words) == len(columns):
+            atom = dict(zip(columns, words, strict=True))
+            mass = float(atom["mass"])
+            if mass not in masses.values():
+                masses[int(atom.get("type", len(masses) + 1))] = mass
+    return masses
 
 
 def nameless(types: np.ndarray) -> str:

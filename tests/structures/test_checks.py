@@ -46,6 +46,8 @@ def crystal(tmp_path, *sites, a="3.61(2)", c="3.61(2)", gamma=90, group="P m -3 
         (["Cu1 Cu 0 0 0 0.55(3)", "Ni1 Ni 0 0 0 0.45(3)"], r"site \d .* several elements \(.*Cu 0.55.*"),
         (["Cu1 Cu 0 0 0 1", "Cu2 Cu 0 .5 .5 0.67(2)"], r"site 1 .* occupied in part \(Cu 0.67\)"),
         (["Cu1 Cu 0 0 0 1", "Cu2 Cu 0 .5 .5 0.0"], r"site 1 .* occupied in part \(Cu 0\)"),
+        (["Cu1 Cu 0 0 0 1", "Cu2 Cu 0 .5 .5 0,67"], r"site 1 .* occupied in part \(Cu nan\)"),
+        (["Cu1 Cu 0 0 0 67"], r"site 0 .* occupied more than once \(Cu 67\)"),
         (["Cr1 Cr 0 0 0 0.01", "Al1 Al 0 0 0 0.99"], "several elements"),
     ],
 )
@@ -79,8 +81,9 @@ def test_a_crystal_that_was_ordered_since_is_accepted(tmp_path):
 def test_occupancies_of_single_atoms():
     atoms = Atoms("Cu2", [[0, 0, 0], [3, 0, 0]])
     for values, disordered in {(1.0, 0.5): True, (1.0, 1.0): False, (0.0, 0.0): False}.items():
-        atoms.arrays["occupancy"] = np.array(values)
-        assert bool(disordered_site(atoms)) == disordered
+        for name in ("occupancy", "occupancies"):
+            atoms.arrays = {key: atoms.arrays[key] for key in ("numbers", "positions")} | {name: np.array(values)}
+            assert bool(disordered_site(atoms)) == disordered
 
 
 @pytest.mark.parametrize("x", ["0.33 0.67", "0.333 0.667"])

@@ -26,6 +26,14 @@ DATA = (
     "1 1 0 0 0\n2 2 1.5 1.5 1.5\n"
 )
 CUBE = "\n\n999999999999 0 0 0\n1 1 0 0\n1 0 1 0\n1 0 0 1\n29 29 0 0 0\n0\n"
+LATTICE = '1\n{}="3 0 0 0 3 0 0 0 3"\nCu 0 0 0\n'
+HEAVY = DUMP.replace("id type", "id type mass").replace("2 2 1", "2 2 {} 1").replace("1 1 0", "1 1 58.7 0")
+RES = "TITL x\nCELL 1 4 4 4 90 90 90\nLATT {}\nSFAC Ag\n{}\nEND\n"
+PDB = "ATOM      1  CA  GLY     1       0.000   0.000   0.000  1.00  0.00           C\n"
+CELL = (
+    "%BLOCK LATTICE_CART\n4 0 0\n0 4 0\n0 0 4\n%ENDBLOCK LATTICE_CART\n"
+    "%BLOCK POSITIONS_FRAC\nAg 0 0 0\n%ENDBLOCK POSITIONS_FRAC\n"
+)
 POSCAR = "a title\n1.0\n3 0 0\n0 3 0\n0 0 3\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
 
@@ -52,6 +60,21 @@ def put(path, content):
         ("plain.xyz.xz", WATER, "cannot unpack .*plain.xyz.xz: .* or no xz file at all"),
         ("damaged.gz", gzip.compress(WATER.encode())[:12] + b"\xff" * 40, "cannot unpack .*: it is cut short, damaged"),
         ("noise.xyz", b"\x8d" * 5000, "Expected xyz header but got: .{0,200} …; if it is in another format"),
+        ("lower.xyz", LATTICE.format("lattice"), "its lattice is called lattice, which is not read: write Lattice"),
+        ("cell.xyz", "\ufeff" + LATTICE.format("cell"), "its lattice is called cell"),
+        ("lj.dump", "ITEM: UNITS\nlj\n" + DUMP.replace("type", "element"), "style lj, not in Å: convert them"),
+        ("beads.dump", HEAVY.format(72.0), "type 2 has the mass 72, which is no element's; .*--species"),
+        ("ones.dump", HEAVY.format(1.0).replace("58.7", "1.0"), "all masses are 1, which is no element's"),
+        ("ones.data", DATA.format("Masses\n\n1 1.0\n2 1.0\n\n"), "all masses are 1"),
+        ("POSCAR", POSCAR.replace("a title", "Ni Co on Cu"), "its title .* has 3 for 2 numbers of atoms: add a line"),
+        ("a.res", RES.format("-1", "Ag 1 0 0 0 0.6"), r"atom Ag is occupied in part \(0.6\): make an ordered"),
+        ("a.res", RES.format("-1", "Ag1 1 0 0 0 10.5 0.05"), r"occupied in part \(10.5\)"),
+        ("a.res", RES.format("-1", "Ag 1 0 0 0"), "has no occupancy, without which it is not read: add 1.0"),
+        ("a.res", RES.format("-1", "Ag 1 1e-5 0 0 1.0"), "not in plain decimals: write 0.00001"),
+        ("a.res", RES.format("4", "Ag 1 0 0 0 1.0"), r"its symmetry \(LATT 4\) is not read: write all atoms"),
+        ("a.res", RES.format("-1\nSYMM -X,-Y,Z", "Ag 1 0 0 0 1.0"), r"\(SYMM -X,-Y,Z\) is not read"),
+        ("a.pdb", PDB.replace(" C\n", "\n"), r"element of an atom \(ATOM .*\): fill the columns 77 and 78"),
+        ("a.cell", CELL.replace("Ag 0 0 0", "Ag 0 0 0 MIXTURE:(1 0.6)"), "a site is shared by several elements"),
         ("data.lmdb", b"x", "export it to .extxyz or to ASE's .db"),
         ("data.aselmdb", b"x", "needs the package ase-db-backends; install it, or export"),
         ("data.npz", b"x", "arrays of numpy are not read"),
@@ -60,6 +83,8 @@ def put(path, content):
         ("a.db", b"no database at all", "as db: file is not a database"),
         ("d2o.xyz", WATER.replace("H", "D"), "D is hydrogen of mass 2.014: write H, and set the mass"),
         ("water.xyz", WATER.replace("O", "OW"), "no element is called Ow: .*--species, such as Ow=O"),
+        ("labels.xyz", WATER.replace("H", "Cu1"), "no element is called Cu1: .*--species, such as Cu1=Cu"),
+        ("water.gen", "1 C\nOw\n1 1 0 0 0\n", "no element is called Ow: write chemical symbols into the file"),
         ("types.xyz", "1\n\n1 0 0 0\n", r"its elements are numbers \(1\)"),
         ("POSCAR", POSCAR, "does not name its elements: add a line with them above the numbers of atoms"),
         ("dump.lammpstrj", DUMP, r"have types \(1, 2\) and no elements: .*--species, such as Cu,Ni"),
@@ -200,6 +225,19 @@ def test_elements_of_lammps_come_from_columns_masses_and_labels(tmp_path):
     labels = re.sub(r"(\d) (\d) (\d\S* )", r"\1 \2 \3", DATA.format("Atom Type Labels\n\n1 H\n2 He\n\n"))
     labels = labels.replace("\n1 1 0", "\n1 H 0").replace("\n2 2 1.5", "\n2 He 1.5")
     assert str(read_structure(put(tmp_path / "b.data", labels)).symbols) == "HHe"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "symbols"),
+    [
+        ("a[1].res", RES.format("-1", "Ag 1 0 0 0 1.0\nAg 1 0.5 0.5 0.5 11.0 0.05"), "Ag2"),
+        ("a.pdb", PDB, "C"),
+        ("metal.dump", "ITEM: UNITS\nmetal\n" + HEAVY.format(63.5), "CuNi"),
+        ("POSCAR", POSCAR.replace("a title", "NiCu 1x1x1"), "NiCu"),
+    ],
+)
+def test_what_is_read_in_full_is_accepted(tmp_path, name, content, symbols):
+    assert read_structure(put(tmp_path / name, content)).get_chemical_formula() == Atoms(symbols).get_chemical_formula()
 
 
 def test_a_dump_has_no_energy_of_zero(tmp_path):
