@@ -137,7 +137,8 @@ def cases() -> list[Case]:
             "magnesia",
             [
                 MAGNESIA,
-                "equical conductivity rock-salt-mgo.extxyz --model universal-mini --isotopes --output kappa-mgo",
+                "equical conductivity rock-salt-mgo.extxyz --model universal-mini --isotopes --mesh 40"
+                " --temperatures 200 1000 100 --output kappa-mgo",
             ],
         ),
         Case(
@@ -218,7 +219,7 @@ def cases() -> list[Case]:
             {"finetune/learning_curve.png": "finetune-curve.png"},
         ),
         Case("keys", ["equical train --help-config"]),
-        Case("lammps", ["mpiexec -n 2 python examples/recipes/benchmarks/lammps_copper.py"]),
+        Case("lammps", ["mpiexec -n 2 python examples/recipes/benchmarks/lammps_copper.py --size 3 --steps 300"]),
         Case("path-integrals", ["python examples/path_integrals.py"]),
         Case("bench", ["equical bench --sizes 32,108 --steps 5 --output bench"], {"bench/bench.png": "bench.png"}),
     ]
