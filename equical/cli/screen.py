@@ -95,6 +95,8 @@ def screen(
 
 
 def _print(result: ScreenResult) -> None:
+    from equical.workflows.common.suitability import OUTSIDE
+
     done, failed = (result.relaxations.get(name, 0) for name in ("done", "failed"))
     reused = f", {result.reused} of them before" if result.reused else ""
     click.echo(f"{done} relaxations done{reused}, {failed} failed ({result.wall_time:.1f} s)")
@@ -102,7 +104,8 @@ def _print(result: ScreenResult) -> None:
     click.echo(f"{'surface':<{width}}  adsorbate  E_ads (eV)  site           reference")
     for one in result.adsorptions[:MOST_LINES]:
         energy = "-" if one.adsorption_energy is None else f"{one.adsorption_energy:.3f}"
-        click.echo(f"{one.surface:<{width}}  {one.adsorbate:<9}  {energy:>10}  {one.site or '-':<13}  {one.reference}")
+        line = f"{one.surface:<{width}}  {one.adsorbate:<9}  {energy:>10}  {one.site or '-':<13}  {one.reference}"
+        click.echo(f"{line}  {OUTSIDE}" if one.outside else line)
     _print_rest(len(result.adsorptions), "screen.csv")
     _print_failures(result.failures)
     if result.blocked:

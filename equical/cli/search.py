@@ -107,6 +107,8 @@ def _pair(text: str) -> tuple[str, float]:
 
 
 def _print(result: SearchResult) -> None:
+    from equical.workflows.common.suitability import OUTSIDE
+
     settings = result.settings
     click.echo(
         f"{settings.composition}: {settings.structures} structures, {len(result.failures)} failed, "
@@ -117,7 +119,7 @@ def _print(result: SearchResult) -> None:
         click.echo(
             f"{rank:>4}  {one.formula:<10}  {len(one.atoms):>5}  {one.energy_per_atom:>9.4f}  {one.above_hull:>10.4f}  "
             f"{one.volume_per_atom:>7.2f}  {one.space_group or '?':<16}  {len(one.numbers):>5}  {one.numbers[0]:>6}"
-            f"{'' if one.converged else '  NOT converged'}"
+            f"{'' if one.converged else '  NOT converged'}{f'  {OUTSIDE}' if one.outside else ''}"
         )
     if len(result.found) > SHOWN:
         click.echo(f"      and {len(result.found) - SHOWN} more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from equical.errors import InputError
@@ -11,7 +12,7 @@ from equical.workflows.adsorption.notes import notes_after, notes_before
 from equical.workflows.adsorption.place import Placement
 from equical.workflows.adsorption.plan import Plan
 from equical.workflows.adsorption.relaxer import Relaxer
-from equical.workflows.adsorption.result import AdsorptionResult, Reference, all_converged
+from equical.workflows.adsorption.result import AdsorptionResult, Configuration, Reference, all_converged
 from equical.workflows.adsorption.settings import AdsorptionSettings
 from equical.workflows.adsorption.sites import exposed_atoms
 from equical.workflows.adsorption.slabs import fixed_atoms
@@ -21,6 +22,7 @@ from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.notes import warn
 from equical.workflows.common.progress import progress_bar
+from equical.workflows.common.suitability import reason_outside, warn_of_unknown
 
 __all__ = ["Case", "relaxer_for", "vibrations_for"]
 
@@ -76,7 +78,7 @@ class Case:
             found = relax_placements(self.placements, species, surface, self.references, relaxer, bar.update)
         if all(configuration.error for configuration in found):
             raise InputError(f"no configuration could be calculated; the first one failed with: {found[0].error}")
-        ranked = rank(found, surface.symmetry, len(species.atoms))
+        ranked = self._judged(rank(found, surface.symmetry, len(species.atoms)))
         result = AdsorptionResult(
             adsorbate=species.name,
             energy_kind=self.plan.energy_kind,
@@ -93,6 +95,8 @@ class Case:
         )
         for note in notes_after(result):
             warn(note)
+        reasons = [(one.name, one.outside) for one in ranked if one.error is None]
+        warn_of_unknown(reasons, f"configurations of {species.name}")
         best = result.best
         if vibrations is None or best is None:
             return result
@@ -100,3 +104,8 @@ class Case:
         gases = {one.name: (float(one.number), vibrations.of_gas(one.name, one.atoms)) for one in self.references}
         thermo = at_temperature(best.name, best.adsorption_energy, adsorbed, gases, vibrations.pressure)
         return replace(result, thermo=thermo)
+
+    def _judged(self, found: Sequence[Configuration]) -> tuple[Configuration, ...]:
+        """The same, and whether the model knows anything like what they have become."""
+        calculator = self.plan.calculator
+        return tuple(one if one.error else replace(one, outside=reason_outside(calculator, one.atoms)) for one in found)

@@ -38,6 +38,7 @@ COLUMNS = {
     "steps": "steps",
     "anomalies": "anomalies",
     "same_as": "same_as",
+    "outside": "outside",
 }
 """Attributes of a configuration, and what their columns are called."""
 

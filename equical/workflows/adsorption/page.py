@@ -7,6 +7,7 @@ from typing import Any
 
 from equical.html import Column, Fact, Link, Page, Structure, Table
 from equical.workflows.common.finished import FinishedRun
+from equical.workflows.common.suitability import OUTSIDE
 
 __all__ = ["page"]
 
@@ -75,6 +76,9 @@ def _facts(run: FinishedRun, link: Link | None) -> list[Fact]:
 
 
 def _remarks(configuration: Mapping[str, Any]) -> str:
-    """Anomalies, and the reason of a failure."""
+    """Anomalies, the reason of a failure, and why the model may know nothing of it."""
     failed = {"failed": f"failed: {configuration['error']}"}
-    return ", ".join(failed.get(anomaly, anomaly) for anomaly in configuration["anomalies"])
+    remarks = [failed.get(anomaly, anomaly) for anomaly in configuration["anomalies"]]
+    if reason := configuration.get("outside"):  # runs of earlier versions do not tell
+        remarks.append(f"{OUTSIDE}: {reason}")
+    return ", ".join(remarks)

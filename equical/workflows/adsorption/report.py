@@ -5,6 +5,7 @@ from __future__ import annotations
 from equical.workflows.adsorption.result import AdsorptionResult, Configuration
 from equical.workflows.adsorption.series_result import AdsorptionSeriesResult
 from equical.workflows.adsorption.slabs import count_layers, fixed_atoms
+from equical.workflows.common.suitability import OUTSIDE
 
 __all__ = ["format_series", "format_summary", "format_table"]
 
@@ -71,7 +72,8 @@ def format_series(series: AdsorptionSeriesResult) -> str:
         energy = "" if row["best"] is None else f"{row['adsorption_energy']:.3f}"
         free = f"  {row['gibbs_energy'] or float('nan'):>6.3f}" if gibbs else ""
         line = f"{row['name']:<{width}}  {row['coverage']:>16.3f}  {row['best'] or 'none':<{where}}  {energy:>10}{free}"
-        lines.append(f"{line}  {row['reference'] or ''}".rstrip())
+        line = f"{line}  {row['reference'] or ''}".rstrip()
+        lines.append(f"{line}  {OUTSIDE}" if row["outside"] else line)
     lines += [f"{failure.name:<{width}}  failed: {failure.reason}" for failure in series.failures]
     return "\n".join(lines)
 
@@ -102,11 +104,12 @@ def format_table(result: AdsorptionResult) -> str:
 
 def _remarks(configuration: Configuration) -> str:
     """Anomalies, with the destination of a migration and the reason of a failure; what another one is the same as."""
+    outside = [OUTSIDE] if configuration.outside else []
     if configuration.same_as is not None:
-        return f"same as {configuration.same_as}"
+        return ", ".join([f"same as {configuration.same_as}", *outside])
     texts = {
         "migrated": f"migrated to {configuration.final_site}",
         "given up": f"given up: {configuration.given_up}",
         "failed": f"failed: {configuration.error}",
     }
-    return ", ".join(texts.get(anomaly, anomaly) for anomaly in configuration.anomalies)
+    return ", ".join([*(texts.get(anomaly, anomaly) for anomaly in configuration.anomalies), *outside])

@@ -67,6 +67,8 @@ class Configuration:
         same_as: name of the ranked configuration that a random one has become; such a one is not ranked.
         rank: 1 for the most stable; None where it is not ranked.
         error: what the calculator complained of, where the calculation failed.
+        outside: why, as relaxed, it lies outside what the model knows; None where it does not, or the calculator does
+            not tell.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Configuration:
     random: bool = False
     given_up: str | None = None
     same_as: str | None = None
+    outside: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ COLUMNS = {
     "adsorption_energy": "adsorption_energy_eV",
     "gibbs_energy": "gibbs_energy_eV",
     "converged": "converged",
+    "outside": "outside",
 }
 """Entries of a row, and what their columns are called."""
 

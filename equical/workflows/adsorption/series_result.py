@@ -74,4 +74,5 @@ def _row(name: str, result: AdsorptionResult) -> dict[str, Any]:
         "adsorption_energy": best and best.adsorption_energy,
         "gibbs_energy": result.thermo and result.thermo.gibbs_energy,
         "converged": result.converged,
+        "outside": best and best.outside,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,15 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-__all__ = ["outside", "tells_outside", "warn_if_unknown", "warn_if_unsuitable"]
+__all__ = ["OUTSIDE", "outside", "reason_outside", "tells_outside", "warn_if_unknown", "warn_if_unsuitable"]
+__all__ += ["warn_of_unknown"]
 
+OUTSIDE = "outside what the model knows"
+"""Of what, in a table."""
 
-LIES_OUTSIDE = "lies outside what the model knows"
+LIES_OUTSIDE = f"lies {OUTSIDE}"
+
+WAYS_ON = "compare with a reference calculation, take another model, or finetune this one"
 
 
 def tells_outside(calculator: BaseCalculator) -> bool:
@@ -40,10 +46,30 @@ def outside(calculator: BaseCalculator, atoms: Atoms, what: str) -> str:
     if not found.outside:
         return ""
     std = 1000 * found.energy_std / len(atoms)
-    return (
-        f"{what} {LIES_OUTSIDE}: {'; '.join(found.reasons)}. Its energy may be off by {std:.0f} "
-        "meV/atom: compare with a reference calculation, take another model, or finetune this one"
-    )
+    return f"{what} {LIES_OUTSIDE}: {'; '.join(found.reasons)}. Its energy may be off by {std:.0f} meV/atom: {WAYS_ON}"
+
+
+def reason_outside(calculator: BaseCalculator, atoms: Atoms) -> str | None:
+    """Why one of many structures lies outside what the model knows, in a few words for a table.
+
+    Returns:
+        None where it does not, or the calculator does not tell, see :func:`outside`.
+    """
+    return "; ".join(calculator.uncertainty(atoms).reasons) or None if tells_outside(calculator) else None
+
+
+def warn_of_unknown(reasons: Sequence[tuple[str, str | None]], kind: str) -> None:
+    """Warn, in one line however many they are, where some of many structures lie outside what the model knows.
+
+    Args:
+        reasons: names of all structures, each with its :func:`reason_outside`; the first that has one is named.
+        kind: what they are, in the plural, such as ``"configurations"``.
+    """
+    unknown = [(name, reason) for name, reason in reasons if reason]
+    if unknown:
+        first, reason = unknown[0]
+        lie = "lies" if len(unknown) == 1 else "lie"
+        warn(f"{len(unknown)} of {len(reasons)} {kind} {lie} {OUTSIDE}, the first is {first}: {reason}; {WAYS_ON}")
 
 
 def warn_if_unknown(calculator: BaseCalculator, atoms: Atoms, what: str) -> bool:

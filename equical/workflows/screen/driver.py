@@ -212,6 +212,8 @@ class Driver:
         if relaxed is None:
             return replace(row, status="failed", values=values | {"reason": finished.error})
         values |= {"converged": int(relaxed.converged), "steps": relaxed.steps, "max_force": relaxed.max_force}
+        if finished.outside:
+            values |= {"outside": finished.outside}
         if row.kind == "adsorption":
             values |= self._seen(row, relaxed)
         return replace(row, status="done", values=values, atoms=relaxed.atoms)

@@ -35,6 +35,7 @@ BEST = {
     "configuration": "configuration",
     "configurations": "configurations",
     "anomalous": "anomalous",
+    "outside": "outside",
 }
 """Attributes of the most stable configurations, and what their columns are called."""
 
@@ -52,6 +53,7 @@ ALL = {
     "steps": "steps",
     "seconds": "seconds",
     "anomalies": "anomalies",
+    "outside": "outside",
     "reason": "reason",
 }
 """Values of an adsorption's row, and what their columns are called."""

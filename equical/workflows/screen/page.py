@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from equical.html import Column, Fact, Page, Structure, Table
 from equical.workflows.common.finished import FinishedRun
+from equical.workflows.common.suitability import OUTSIDE
 
 __all__ = ["page"]
 
@@ -20,7 +23,8 @@ COLUMNS = [
 
 def page(run: FinishedRun) -> Page:
     """Of many adsorbates on many surfaces."""
-    result, names, rows, links = run.result, {}, [], []
+    result, names, links = run.result, {}, []
+    rows: list[tuple[Any, ...]] = []
     for atoms in run.structures("best.extxyz"):
         names[str(atoms.info["surface"]), str(atoms.info["adsorbate"])] = atoms
     structures = {pair: Structure(f"{pair[1]} on {pair[0]}", atoms, "best.extxyz") for pair, atoms in names.items()}
@@ -38,7 +42,11 @@ def page(run: FinishedRun) -> Page:
             )
         )
         links.append(shown.name if shown else None)
-    tables = [Table("Adsorption energies", COLUMNS, rows, links)]
+    columns, reasons = COLUMNS, [one.get("outside") for one in result["adsorptions"]]
+    if any(reasons):
+        columns = [*COLUMNS, Column(OUTSIDE)]
+        rows = [(*row, reason) for row, reason in zip(rows, reasons, strict=True)]
+    tables = [Table("Adsorption energies", columns, rows, links)]
     if result["failures"]:
         failed = [(one["name"], one["reason"]) for one in result["failures"]]
         tables.append(Table("Failed", [Column("calculation"), Column("reason")], failed))

@@ -29,6 +29,8 @@ class Adsorption:
         configurations: how many were relaxed.
         anomalous: how many of these are not what they were meant to be.
         atoms: the most stable one, relaxed, with energy and forces.
+        outside: why the most stable one lies outside what the model knows; None where it does not, or the calculator
+            does not tell.
     """
 
     surface: str
@@ -40,6 +42,7 @@ class Adsorption:
     configurations: int
     anomalous: int
     atoms: Atoms | None = field(repr=False)
+    outside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def _best(rows: Sequence[Row]) -> Adsorption:
         configurations=len(rows),
         anomalous=len(rows) - len(sound),
         atoms=best.atoms if best else None,
+        outside=found.get("outside"),
     )
 
 

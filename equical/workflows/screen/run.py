@@ -24,6 +24,7 @@ from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.provenance import identity_of
+from equical.workflows.common.suitability import warn_of_unknown
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.screen.driver import Driver
 from equical.workflows.screen.files import SCREEN_FILES, write_screen
@@ -116,6 +117,8 @@ def screen(  # noqa: PLR0913 (the settings are spelled out for those who call th
         result = _result(driver, plan, settings, before)
         for note in dict.fromkeys(note for row in driver.wanted for note in row.notes):
             warn(note)
+        done = [row for row in driver.wanted if row.status == "done"]
+        warn_of_unknown([(row.name, row.values.get("outside")) for row in done], "relaxed structures")
         result = replace(result, warnings=tuple(noted), wall_time=time.perf_counter() - began, output=folder.path)
         if folder:
             write_screen(folder, result)

@@ -17,6 +17,7 @@ from ase.calculators.calculator import BaseCalculator
 from equical.workflows.adsorption.relaxer import CalculationError, Relaxed, Relaxer
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
+from equical.workflows.common.suitability import reason_outside
 
 __all__ = ["Finished", "Task", "relax_tasks"]
 
@@ -51,6 +52,8 @@ class Finished:
     Attributes:
         key: of the task.
         relaxed: None where it failed.
+        outside: why it lies, relaxed, outside what the model knows; None where it does not, or the calculator does not
+            tell.
         error: why it did.
         seconds: that it took; an equal share where it was done together with others.
     """
@@ -59,6 +62,7 @@ class Finished:
     relaxed: Relaxed | None
     error: str = ""
     seconds: float = 0.0
+    outside: str | None = None
 
 
 def relax_tasks(maker: bytes, tasks: Sequence[Task]) -> list[Finished]:
@@ -90,7 +94,9 @@ def _relax(calculator: BaseCalculator, tasks: Sequence[Task]) -> list[Finished]:
                 found = {first.key: complaint}
     each = (time.perf_counter() - began) / len(tasks)
     return [
-        Finished(key, None, str(one), each) if isinstance(one, CalculationError) else Finished(key, one, seconds=each)
+        Finished(key, None, str(one), each)
+        if isinstance(one, CalculationError)
+        else Finished(key, one, seconds=each, outside=reason_outside(calculator, one.atoms))
         for key, one in found.items()
     ]
 

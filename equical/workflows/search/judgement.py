@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from equical.workflows.common.notes import warn
+from equical.workflows.common.suitability import warn_of_unknown
 from equical.workflows.search.result import SearchResult
 
 __all__ = ["judge"]
@@ -31,6 +32,8 @@ def judge(result: SearchResult) -> bool:
         number, reason = min(result.failures.items())
         count = f"{len(result.failures)} of {result.settings.structures}"
         warn(f"{count} structures came to nothing; number {number}: {reason}")
+    reasons = [(f"rank {rank} ({one.formula})", one.outside) for rank, one in enumerate(result.found, 1)]
+    warn_of_unknown(reasons, "distinct structures")
     elements = result.settings.elements
     missing = [symbol for symbol in elements if symbol not in result.formulas]
     if len(result.settings.compositions) > 1 and len(result.formulas) > 1 and missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from equical.html import Column, Page, Structure, Table
 from equical.workflows.common.finished import FinishedRun
+from equical.workflows.common.suitability import OUTSIDE
 from equical.workflows.search.files import STRUCTURES
 
 __all__ = ["page"]
@@ -25,7 +26,10 @@ def page(run: FinishedRun) -> Page:
     """Of stable crystals among random ones."""
     found = run.result["found"]
     columns = [Column("rank"), *(run.column(name, decimals=decimals) for name, decimals in DECIMALS.items())]
-    rows = [(rank, *(one[name] for name in DECIMALS)) for rank, one in enumerate(found, 1)]
+    rows = [[rank, *(one[name] for name in DECIMALS)] for rank, one in enumerate(found, 1)]
+    if any(one.get("outside") for one in found):
+        columns.append(Column(OUTSIDE))
+        rows = [[*row, one["outside"]] for row, one in zip(rows, found, strict=True)]
     structures = [
         Structure(f"{rank}: {one['formula']} {one['space_group'] or ''}".rstrip(), atoms, STRUCTURES)
         for rank, (one, atoms) in enumerate(zip(found, run.structures(STRUCTURES), strict=True), 1)

@@ -28,6 +28,7 @@ class Found:
         formation_energy: eV/atom, relative to the pure elements that were found; None where one of them was not.
         space_group: symbol and number, to within 0.1 Å.
         converged: whether its forces and stress fell below their thresholds.
+        outside: why it lies outside what the model knows; None where it does not, or the calculator does not tell.
     """
 
     atoms: Atoms = field(repr=False)
@@ -38,6 +39,7 @@ class Found:
     formation_energy: float | None
     space_group: str | None
     converged: bool
+    outside: str | None = None
 
     @property
     def formula(self) -> str:
@@ -61,6 +63,7 @@ class Found:
             "volume_per_atom": self.volume_per_atom,
             "space_group": self.space_group,
             "converged": self.converged,
+            "outside": self.outside,
             "times_found": len(self.numbers),
             "numbers": list(self.numbers),
         }

@@ -21,7 +21,7 @@ from equical.workflows.common.inputs import resolve_calculator
 from equical.workflows.common.notes import noted_warnings
 from equical.workflows.common.progress import progress_bar
 from equical.workflows.common.provenance import is_known, probe
-from equical.workflows.common.suitability import warn_if_unsuitable
+from equical.workflows.common.suitability import reason_outside, warn_if_unsuitable
 from equical.workflows.common.surroundings import surroundings_kept
 from equical.workflows.relax.settings import RelaxSettings
 from equical.workflows.relax.together import Relaxation
@@ -128,8 +128,9 @@ def search(  # noqa: PLR0913 (the settings are spelled out for those who call th
         if not candidates:
             number, reason = min(failures.items())
             raise InputError(f"none of the {structures} structures came to anything; number {number}: {reason}")
+        found = ranked(candidates, settings.elements)
         result = SearchResult(
-            found=ranked(candidates, settings.elements),
+            found=tuple(replace(one, outside=reason_outside(calc, one.atoms)) for one in found),
             failures=failures,
             dropped=dropped,
             settings=settings,
