@@ -31,6 +31,10 @@ LONELY = 6.0
 """Å. Atoms that are further apart do not know of each other."""
 
 
+ASYMMETRIC = 0.05
+"""Relative difference of the halves of a stress from which on one of them is not what it should be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One labelled structure as read from a file.
@@ -340,6 +344,10 @@ def _stress_matrix(stress: np.ndarray, origin: str) -> np.ndarray:
         return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if stress.size == 9:
         stress = stress.reshape(3, 3)
+        if np.abs(stress - stress.T).max() > ASYMMETRIC * np.abs(stress).max():
+            raise InputError(
+                f"{origin}: the stress is not symmetric; fill both halves of its matrix, or give 6 numbers"
+            )
         return 0.5 * (stress + stress.T)
     raise InputError(f"{origin}: stress has the shape {stress.shape}; give 6 Voigt numbers (xx yy zz yz xz xy) or 3×3")
 

@@ -73,6 +73,17 @@ def test_stress_as_six_or_nine_numbers(tmp_path, written):
     assert np.array_equal(frame.stress, FULL_STRESS)
 
 
+@pytest.mark.parametrize("half", ["1 6 5 0 2 4 0 0 3", "1 0 0 6 2 0 5 4 3"])
+def test_half_a_stress_is_not_halved(tmp_path, half):
+    with pytest.raises(InputError, match="frame 0: the stress is not symmetric; fill both halves"):
+        one(tmp_path, f'sigma="{half}" ' + PERIODIC, stress_key="sigma")
+
+
+def test_digits_that_differ_between_the_halves_of_a_stress_are_averaged(tmp_path):
+    (frame,) = one(tmp_path, 'sigma="1 6.001 5 5.999 2 4 5 4 3" ' + PERIODIC, stress_key="sigma")
+    assert np.allclose(frame.stress, FULL_STRESS)
+
+
 def test_labels_may_be_missing_in_some_frames(tmp_path):
     images = copper(4)
     for name, index in {"forces": 1, "stress": 2}.items():
