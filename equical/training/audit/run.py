@@ -13,6 +13,7 @@ from equical.training.audit.energies import check_compositions, check_energies
 from equical.training.audit.finding import DataFinding, origins
 from equical.training.audit.forces import check_forces, check_stress
 from equical.training.audit.labels import check_other_labels
+from equical.training.audit.misplaced import check_misplaced
 from equical.training.audit.structures import check_disorder, check_distances, check_trajectories, mean_move
 from equical.training.audit.work import check_work
 from equical.training.config import DataConfig
@@ -50,7 +51,7 @@ def audit_data(config: DataConfig) -> tuple[list[Frame], list[DataFinding]]:
         work = check_work(frames)
         findings += check_energies(frames)
         findings += check_forces(frames)
-        findings += work.findings
+        findings += work.findings or check_misplaced(frames)
         findings += check_stress(frames, judged=work.stress)
         findings += check_other_labels(images, frames, config)
         findings += check_distances(frames)
