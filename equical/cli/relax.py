@@ -77,7 +77,7 @@ def relax(
     settings = RelaxSettings(fmax, smax, steps, mode, pressure, symmetry, optimizer)  # type: ignore[arg-type]
     images = select(structure.read_all(), index)
     if write is not None:
-        check_writable(write, len(images), replace=options.overwrite or options.resume)
+        check_writable(write, len(images), replace=options.overwrite or options.resume, like=images[0])
     calculator, told = options.make_calculator(), options.into(f"relax-{structure.stem}")
     outcome: RelaxResult | RelaxManyResult
     if len(images) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from equical.errors import InputError
 from equical.files import atomic_path
+from equical.structures.read import read_structure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -33,6 +35,10 @@ PLAIN_TEXT = re.compile(r"(?!_JSON)[A-Za-z0-9_.,:+*/()-]+(?: [A-Za-z0-9_.,:+*/()
 """Text without marks that mean something to a reader."""
 
 
+OPTIONS: dict[str, dict[str, Any]] = {"lammps-data": {"masses": True}}
+"""What a format needs for elements to be told from it."""
+
+
 def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atoms]) -> None:
     """Write one or several structures with their results, in the format the name asks for."""
     from ase import Atoms
@@ -40,8 +46,9 @@ def write_structures(path: str | os.PathLike[str], images: Atoms | Sequence[Atom
     from ase.io.formats import filetype
 
     images = [images] if isinstance(images, Atoms) else images
+    kind = filetype(path, read=False)
     with atomic_path(path) as temporary:
-        write(temporary, [_writable(image) for image in images], format=filetype(path, read=False))
+        write(temporary, [_writable(image) for image in images], format=kind, **OPTIONS.get(kind, {}))
 
 
 def append_structure(path: str | os.PathLike[str], image: Atoms) -> None:
@@ -124,7 +131,9 @@ def _is_column(values: np.ndarray) -> bool:
     return values.dtype.kind in "biuf" and values.ndim <= 2 and values.size > 0
 
 
-def check_writable(path: str | os.PathLike[str], count: int = 1, *, replace: bool = False) -> Path:
+def check_writable(
+    path: str | os.PathLike[str], count: int = 1, *, replace: bool = False, like: Atoms | None = None
+) -> Path:
     """Make sure, before hours of work, that ``count`` structures can be written to ``path`` in the format of its name.
 
     Args:
@@ -132,9 +141,11 @@ def check_writable(path: str | os.PathLike[str], count: int = 1, *, replace: boo
         count: how many structures.
         replace: accept that there is such a file already. A database with more rows than would be written is never
             replaced: it holds more than results of an earlier run.
+        like: a structure as they will be, to try whether the format can hold it.
 
     Raises:
-        InputError: ASE writes no such format, the folder is missing or not writable, or the file exists.
+        InputError: ASE writes no such format, or none that can hold the structure; the folder is missing or not
+            writable, or the file exists.
     """
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
@@ -160,7 +171,33 @@ def check_writable(path: str | os.PathLike[str], count: int = 1, *, replace: boo
             )
         if not replace:
             raise InputError(f"{path} exists; choose another name, or replace it with --overwrite")
+    if like is not None and len(like) and np.isfinite(like.positions).all():
+        _try_to_write(path.name, like)
     return path
+
+
+def _try_to_write(name: str, atoms: Atoms) -> None:
+    """Refuse a format that cannot hold a structure, or leaves its lattice out."""
+    from ase.io.formats import filetype, ioformats
+
+    bare = atoms.copy()
+    bare.calc = None
+    kind = filetype(name, read=False)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trial = Path(folder) / name
+        try:
+            write_structures(trial, bare)
+        except Exception as error:  # ASE's writers raise whatever they stumble over
+            raise InputError(f"ASE cannot write {name} ({kind}): {error}; choose another format, as .extxyz") from error
+        if not ioformats[kind].can_read or not bare.pbc.any():
+            return
+        try:
+            again = read_structure(trial, format=kind)
+        except InputError:
+            return
+    if again.cell.rank == 0:
+        raise InputError(f"{name} would not hold the lattice ({kind}); choose another format, such as .cif or .extxyz")
 
 
 def _rows(path: Path) -> int:

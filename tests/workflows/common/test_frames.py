@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from ase.build import bulk, fcc111
+from ase.build import bulk, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equical.errors import InputError
+from equical.structures import read_structure
 from equical.workflows.common.frames import append_structure, as_extxyz, check_writable, snapshot, write_structures
 
 
@@ -144,3 +145,27 @@ def test_a_file_that_only_looks_like_a_database_is_a_file(tmp_path):
     check_writable(tmp_path / "a.json", replace=True)
     with pytest.raises(InputError, match="exists"):
         check_writable(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a.xtl", "ASE cannot write a.xtl .mustem.: .*choose another format"), ("a.mol", "would not hold the lattice")],
+)
+def test_a_format_that_cannot_hold_the_structure_is_refused_before_the_work(tmp_path, name, message):
+    with pytest.raises(InputError, match=message):
+        check_writable(tmp_path / name, like=bulk("Cu"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a.cif", "POSCAR", "a.extxyz", "a.traj", "a.db", "a.html", "a.lammps-data", "a.xyz.gz"]
+)
+def test_formats_that_can_are_accepted(tmp_path, name):
+    assert check_writable(tmp_path / name, like=bulk("Cu", cubic=True)) == tmp_path / name
+    assert check_writable(tmp_path / "a.mol", like=molecule("H2O")) == tmp_path / "a.mol"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_elements_survive_in_data_files_of_lammps(tmp_path):
+    write_structures(tmp_path / "a.lammps-data", bulk("NaCl", "rocksalt", a=5.6))
+    assert sorted(read_structure(tmp_path / "a.lammps-data").symbols) == ["Cl", "Na"]
