@@ -18,14 +18,30 @@ LARGEST = 100_000
 """Values in all, those that an alias repeats counted each time."""
 
 
+class _OnceEach(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, of which YAML's own readers keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, whose keys all differ."""
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = key_node.value
+            if isinstance(key, str) and key != "<<" and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key!r} stands here twice", problem_mark=key_node.start_mark
+                )
+            seen.add(str(key))
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path) -> Any:
     """The values in a file.
 
     Raises:
-        InputError: the file is no YAML, or holds values that no configuration has.
+        InputError: the file is no YAML, has a key twice, or holds values that no configuration has.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_OnceEach)
     except RecursionError:
         raise InputError(f"{path} is not readable as YAML: its lists and mappings lie too deep in each other") from None
     except OSError as error:

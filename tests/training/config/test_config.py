@@ -72,7 +72,13 @@ def test_relative_paths_start_at_the_yaml_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [(None, "no training configuration"), ("{", "not readable as YAML"), ("- 1", "must hold `key: value` lines")],
+    [
+        (None, "no training configuration"),
+        ("{", "not readable as YAML"),
+        ("- 1", "must hold `key: value` lines"),
+        ("seed: 1\nridge: 0.1\nseed: 2\n", "'seed' stands here twice.*line 3"),
+        ("training: {batch: {max_atoms: 8, max_atoms: 9}}\n", "'max_atoms' stands here twice"),
+    ],
 )
 def test_a_file_that_is_no_configuration(tmp_path, text, complaint):
     path = tmp_path / "run.yaml"
