@@ -152,8 +152,14 @@ RUN = {"output": None, "overwrite": False, "resume": False, "progress": False}
 LASTING = {*WORKFLOWS, "train", "finetune"}
 """Public functions that make a run in a folder, which can be interrupted."""
 
-AT_ONCE = {"evaluate", "calibrate", "convert", "check_data"}
-"""Those that return a result and have nothing to go on from: what they write is there as a whole, or not at all."""
+AT_ONCE = {
+    "evaluate": {"output", "overwrite", "progress"},
+    "calibrate": {"progress"},  # writes into the folder of the model
+    "convert": {"output", "overwrite"},
+    "check_data": {"output"},
+}
+"""Those that return a result and have nothing to go on from: what they write is there as a whole, or not at all. And
+what of the keywords of runs they take."""
 
 
 def the_world():
@@ -210,7 +216,7 @@ def public_functions():
 
 
 def test_no_function_is_left_out():
-    assert public_functions().keys() | {"check_data"} == LASTING | AT_ONCE
+    assert public_functions().keys() | {"check_data"} == LASTING | AT_ONCE.keys()
 
 
 @pytest.mark.parametrize("name", sorted(LASTING))
@@ -221,6 +227,20 @@ def test_all_functions_take_the_same_keywords(name):
         assert parameters[keyword].kind is inspect.Parameter.KEYWORD_ONLY
     assert inspect.Parameter.VAR_KEYWORD not in {parameter.kind for parameter in parameters.values()}
     assert inspect.signature(getattr(equical, name)).return_annotation.endswith("Result")
+
+
+@pytest.mark.parametrize("name", sorted(AT_ONCE))
+def test_what_is_done_at_once_takes_some_of_these_keywords(name):
+    function = getattr(equical, name)
+    parameters = inspect.signature(function).parameters
+    assert parameters.keys() & RUN.keys() == AT_ONCE[name]
+    for keyword in AT_ONCE[name] - ({"output"} if name == "convert" else set()):  # which is what it makes
+        assert parameters[keyword].default is RUN[keyword]
+        assert parameters[keyword].kind is inspect.Parameter.KEYWORD_ONLY
+    result = inspect.signature(function).return_annotation
+    if isinstance(result, str):
+        result = getattr(import_module(function.__module__), result)
+    assert issubclass(result, Result) and result.__dataclass_params__.frozen
 
 
 NO_SETTINGS = {
