@@ -22,8 +22,10 @@ from equical.checkpoint import Checkpoint, load_checkpoint
 from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.inference.batch import BatchEvaluator
+from equical.inference.devices import find_device, find_dtype
 from equical.inference.eager import plain_mode
 from equical.inference.executions import make_evaluator, require_execution
+from equical.inference.habit import ForceHabit
 from equical.inference.stats import Stats
 from equical.model.frozen import BFloat16Matrix, Matrix
 from equical.model.potential import EnergyKind
@@ -34,7 +36,6 @@ __all__ = ["BatchResult", "EquiCalc"]
 
 PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress", "energy_std", "forces_std")
 UNCERTAINTIES = {"energy_std", "forces_std"}
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -48,35 +49,6 @@ class BatchResult:
 
     results: dict[str, Any]
     error: str | None = None
-
-
-@dataclass
-class ForceHabit:
-    """Whether the forces of a structure will be asked for, judged by the structure before.
-
-    Callers want energies only, or energy and forces of every structure, and then mostly the energy first. One pass
-    gives both for hardly more than the energy alone takes, a second pass costs all of it again. So who asked for forces
-    last time gets them computed along with the energy; who did not gets the energy alone.
-
-    Attributes:
-        before: forces or stress of the structure before were asked for.
-        now: those of this one were.
-    """
-
-    before: bool = False
-    now: bool = False
-
-    def next_structure(self) -> None:
-        """Another structure begins."""
-        self.before, self.now = self.now, False
-
-    def asked(self, derivatives: bool) -> None:
-        """Note a question, and whether it was for forces or stress."""
-        self.now |= derivatives
-
-    @property
-    def expects_forces(self) -> bool:
-        return self.now or self.before
 
 
 class EquiCalc(Calculator):
@@ -129,7 +101,7 @@ class EquiCalc(Calculator):
         convolutions: str | None = None,
     ):
         super().__init__()
-        self._device, self._dtype, self._execution = _device(device), _dtype(dtype), execution
+        self._device, self._dtype, self._execution = find_device(device), find_dtype(dtype), execution
         if convolutions not in (None, "bfloat16"):
             raise InputError(f"convolutions must be bfloat16, or left out, not {convolutions!r}.")
         self._convolutions = BFloat16Matrix if convolutions else Matrix
@@ -416,24 +388,3 @@ def _deviations(found: Uncertainty) -> dict[str, Any]:
 
 def _array(values: Tensor) -> np.ndarray:
     return values.detach().cpu().to(torch.float64).numpy()
-
-
-def _dtype(name: str) -> torch.dtype:
-    if name not in DTYPES:
-        raise InputError(f"dtype must be one of {', '.join(DTYPES)}, not {name!r}.")
-    return DTYPES[name]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError):
-        raise InputError(f"There is no device {name!r}; use auto, cpu, cuda or cuda:N.") from None
-    if device.type not in ("cpu", "cuda"):
-        raise InputError(f"equical runs on cpu and cuda devices, not on {name!r}.")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise InputError(f"There is no device {name!r}: torch finds {found} CUDA devices; use auto or cpu.")
-    return device

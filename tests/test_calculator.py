@@ -18,10 +18,10 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 from ase.constraints import FixAtoms
 from numpy.testing import assert_allclose, assert_array_equal
 
-import equical.calculator as module
 from equical.calculator import EquiCalc
 from equical.checkpoint import Checkpoint, load_checkpoint
 from equical.errors import InputError, ModelChoice
+from equical.inference.devices import find_device
 from tests.conftest import TINY, make_structures, random_potential
 from tests.tolerances import EXACT, SINGLE
 
@@ -445,7 +445,7 @@ def test_unknown_devices_and_types_are_refused(tiny_checkpoint, monkeypatch):
 @pytest.mark.parametrize(("available", "device"), [(True, "cuda"), (False, "cpu")])
 def test_automatic_device_is_the_gpu_where_there_is_one(monkeypatch, available, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert module._device("auto") == torch.device(device)
+    assert find_device("auto") == torch.device(device)
 
 
 def test_unknown_models_are_refused(tmp_path):

@@ -13,6 +13,7 @@
 * ``batch``, ``workers``, ``memory``: many structures at a time, on all cores, within a budget of memory.
 * ``frozen``: the frozen twin of a force field, made anew when weights have changed; see :mod:`equical.model.frozen`.
 * ``neighbor_search``: the neighbours a model looks at, of structures that come one after the other.
+* ``devices``, ``habit``: where and how precisely, by name; whether forces will be asked for.
 * ``tracing``, ``stats``: a step as a flat graph of operations; what was evaluated, and what took the time.
 
 Static buffers are padded, in sizes that grow by a quarter, and rewritten for every structure. A :class:`Step` is a pure

@@ -11,8 +11,9 @@ from ase import Atoms
 from ase.stress import voigt_6_to_full_3x3_stress
 from torch import Tensor
 
-from equical.calculator import DTYPES, EquiCalc
+from equical.calculator import EquiCalc
 from equical.errors import InputError
+from equical.inference.devices import find_dtype
 
 if TYPE_CHECKING:
     from torch_sim.models.interface import ModelInterface
@@ -53,7 +54,7 @@ class ModelPart:
         super().__init__()
         self.calculator = calculator
         self._device = torch.device(calculator.parameters["device"])
-        self._dtype = DTYPES[calculator.parameters["dtype"]]
+        self._dtype = find_dtype(calculator.parameters["dtype"])
         self._memory_scales_with = "n_atoms_x_density"
         self._compute_forces = True
         self._compute_stress = "stress" in calculator.implemented_properties

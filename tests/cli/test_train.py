@@ -106,7 +106,7 @@ def test_a_refused_resumption_keeps_the_split(config, tmp_path):
         ),
         ({"trainig": {}}, "small.yaml: unknown key `trainig`; did you mean `training`?"),
         ({"model": None, "start_from": "no-such-model"}, "no-such-model"),
-        ({"device": "abacus"}, "device 'abacus' cannot be used here"),
+        ({"device": "abacus"}, "There is no device 'abacus'"),
         ({"data": [{"paths": "single.extxyz"}]}, "is one group of 1 frame(s) and cannot be split; give validation"),
         ({"data": [{"paths": "nan.extxyz"}]}, "nan.extxyz, frame 0: `energy` holds values that are not finite"),
         ({"data": [{"paths": "pairs.extxyz"}]}, "frame 0: forces have the shape (4, 2); 4 atoms need (4, 3)"),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from equical.errors import InputError
+from equical.inference.devices import find_device
 
 __all__ = ["World", "joined_world"]
 
@@ -42,15 +42,9 @@ class World:
         Raises:
             InputError: there is no such device.
         """
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name == "cuda" and self.size > 1:
-            name = f"cuda:{self.local_rank}"
-        try:
-            torch.empty(0, device=name)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"device {name!r} cannot be used here; choose cpu, cuda or auto") from error
-        return torch.device(name)
+        device = find_device(name)
+        own = self.size > 1 and device.type == "cuda" and device.index is None
+        return find_device(f"cuda:{self.local_rank}") if own else device
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes, in one message."""

@@ -414,7 +414,7 @@ def test_a_later_stage_that_could_not_begin_is_refused_before_the_first(data, tm
 
 def test_a_device_that_is_not_there(data, tmp_path):
     config = configuration(data, device="cuda:99")
-    with pytest.raises(InputError, match="device 'cuda:99' cannot be used here"):
+    with pytest.raises(InputError, match="There is no device 'cuda:99'"):
         train(config, tmp_path / "run")
 
 
