@@ -8,7 +8,7 @@ from equical.structures.vacuum import VACUUM, widest_gap
 from equical.workflows.common.inputs import check_structure
 from equical.workflows.common.notes import warn
 
-__all__ = ["bare_crystal", "require_total_energy", "with_volume"]
+__all__ = ["bare_crystal", "require_total_energy", "right_handed", "with_volume"]
 
 
 def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) -> Atoms:
@@ -40,6 +40,14 @@ def bare_crystal(atoms: Atoms, purpose: str, *, vacuum_allowed: bool = False) ->
     if crystal.constraints:
         warn(f"constraints are left out: {purpose} moves all atoms")
         crystal.set_constraint()
+    return crystal
+
+
+def right_handed(crystal: Atoms) -> Atoms:
+    """The crystal with a right-handed cell, which phonopy wants: minus the vectors span the same lattice."""
+    if crystal.cell.handedness < 0:
+        crystal = crystal.copy()
+        crystal.set_cell(-crystal.cell[:])
     return crystal
 
 

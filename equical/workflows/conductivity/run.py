@@ -13,7 +13,7 @@ from ase import Atoms
 from equical.errors import InputError
 from equical.neighbors.cells import heights
 from equical.workflows.common.at_rest import largest_force
-from equical.workflows.common.crystal import bare_crystal, require_total_energy
+from equical.workflows.common.crystal import bare_crystal, require_total_energy, right_handed
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
@@ -128,9 +128,7 @@ def conductivity(  # noqa: PLR0913 (the settings are spelled out for those who c
         isotopes,
     )
     with RunFolder(output, CONDUCTIVITY_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
-        crystal = bare_crystal(atoms, PURPOSE)
-        if crystal.cell.handedness < 0:  # as in phonon
-            crystal.set_cell(-crystal.cell[:])
+        crystal = right_handed(bare_crystal(atoms, PURPOSE))
         calc = resolve_calculator(calculator, atoms)
         require_total_energy(calc, PURPOSE)
         warn_if_unsuitable(calc, crystal, PURPOSE)

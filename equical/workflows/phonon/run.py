@@ -13,7 +13,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from equical.workflows.common.at_rest import largest_force, refuse_unless_forced, require_numbers
-from equical.workflows.common.crystal import bare_crystal, require_total_energy
+from equical.workflows.common.crystal import bare_crystal, require_total_energy, right_handed
 from equical.workflows.common.deprecated import formerly
 from equical.workflows.common.evaluations import Evaluations
 from equical.workflows.common.folder import RunFolder
@@ -110,9 +110,7 @@ def phonon(  # noqa: PLR0913 (the settings are spelled out for those who call th
     began = time.perf_counter()
     settings = PhononSettings(supercell, displacement, mesh, temperatures, relax_first, force)  # type: ignore[arg-type]
     with RunFolder(output, PHONON_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
-        crystal = bare_crystal(atoms, PURPOSE, vacuum_allowed=True)
-        if crystal.cell.handedness < 0:  # phonopy wants right-handed cells; minus the vectors span the same lattice
-            crystal.set_cell(-crystal.cell[:])
+        crystal = right_handed(bare_crystal(atoms, PURPOSE, vacuum_allowed=True))
         calc = resolve_calculator(calculator, atoms)
         require_total_energy(calc, PURPOSE)
         warn_if_unsuitable(calc, crystal, PURPOSE)

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from equical.errors import InputError
 from equical.workflows.common.at_rest import largest_force
-from equical.workflows.common.crystal import bare_crystal, require_total_energy, with_volume
+from equical.workflows.common.crystal import bare_crystal, require_total_energy, right_handed, with_volume
 from equical.workflows.common.evaluations import Arrays, Evaluations
 from equical.workflows.common.folder import RunFolder
 from equical.workflows.common.inputs import resolve_calculator
@@ -106,9 +106,7 @@ def qha(  # noqa: PLR0913 (the settings are spelled out for those who call this 
         pressure,
     )
     with RunFolder(output, QHA_FILES, overwrite=overwrite, resume=resume) as folder, noted_warnings() as noted:
-        crystal = bare_crystal(atoms, PURPOSE)
-        if crystal.cell.handedness < 0:  # as in phonon
-            crystal.set_cell(-crystal.cell[:])
+        crystal = right_handed(bare_crystal(atoms, PURPOSE))
         calc = resolve_calculator(calculator, atoms)
         require_total_energy(calc, PURPOSE)
         warn_if_unsuitable(calc, crystal, PURPOSE)
