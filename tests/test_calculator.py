@@ -23,7 +23,7 @@ from equical.checkpoint import Checkpoint, load_checkpoint
 from equical.errors import InputError, ModelChoice
 from equical.inference.devices import find_device
 from tests.conftest import TINY, make_structures, random_potential
-from tests.tolerances import EXACT, SINGLE
+from tests.tolerances import EXACT, PATIENCE, SINGLE
 
 
 def calculator_of(potential, **options) -> EquiCalc:
@@ -316,7 +316,7 @@ def test_a_calculator_that_is_copied_while_another_thread_computes(tiny_calculat
     with tiny_calculator._lock:
         for twin in (copy.deepcopy(tiny_calculator), pickle.loads(pickle.dumps(tiny_calculator))):
             with ThreadPoolExecutor(1) as thread:  # a copy does not wait for the lock of the original
-                assert thread.submit(twin.get_property, "energy", copper).result(timeout=60) == energy
+                assert thread.submit(twin.get_property, "energy", copper).result(timeout=PATIENCE) == energy
 
 
 # Stress only where there is one

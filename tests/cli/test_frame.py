@@ -17,6 +17,7 @@ from click.testing import CliRunner
 import equical
 from equical.cli import MODULES, LazyGroup, main
 from equical.errors import InputError
+from tests.tolerances import PATIENCE
 
 
 def run(*args):
@@ -167,7 +168,7 @@ def test_a_run_that_is_terminated_says_so_and_goes_on_later(tmp_path):
         assert process.poll() is None
         time.sleep(0.05)
     process.terminate()
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=PATIENCE)[1]
     assert (process.returncode, said.strip()) == (143, "equical: terminated")
     assert not (tmp_path / "md" / ".lock").exists()
     assert (tmp_path / "md" / "restart.npz").exists()

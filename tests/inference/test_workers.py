@@ -12,7 +12,7 @@ from equical.inference.workers import WorkerThreads
 from equical.model.frozen import freeze
 from tests.inference.potentials import force_field
 from tests.inference.test_batch import many
-from tests.tolerances import EXACT
+from tests.tolerances import EXACT, PATIENCE
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def two_threads():
 
 @pytest.mark.usefixtures("two_threads")
 def test_each_thread_has_one_core_and_the_caller_keeps_its_own():
-    barrier = threading.Barrier(2, timeout=60)
+    barrier = threading.Barrier(2, timeout=PATIENCE)
 
     def look():
         barrier.wait()  # nobody is here twice
