@@ -29,8 +29,9 @@ from equical.training.calibration.plots import PLOT_FILE, plot_calibration
 from equical.training.calibration.score import Score, score
 from equical.training.calibration.seen import look, look_at_forces, pairs_of, without_zeros
 from equical.training.config import DataSource, resolve_data
-from equical.training.data.dataset import Frame, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.elements import symbols
+from equical.training.data.labels import Frame
 from equical.uncertainty import OUTSIDE, Knowledge
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.result import Result

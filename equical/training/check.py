@@ -14,8 +14,8 @@ from equical.files import write_json
 from equical.training.audit import audit_data, audit_split
 from equical.training.audit.model import audit_with_model
 from equical.training.config import DataSource, resolve_data
-from equical.training.data.dataset import Frame
 from equical.training.data.elements import symbols
+from equical.training.data.labels import Frame
 from equical.training.result import DataCheck
 
 __all__ = ["check_data", "summary"]

@@ -10,8 +10,8 @@ from equical.training.audit import DataFinding, audit_data, audit_split
 from equical.training.audit.model import audit_with_model
 from equical.training.check import summary
 from equical.training.config import DataConfig
-from equical.training.data.dataset import Frame
 from equical.training.data.elements import symbol, symbols
+from equical.training.data.labels import Frame
 from equical.training.loop.starting_point import StartingPoint
 from equical.workflows.common.notes import warn
 

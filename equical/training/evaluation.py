@@ -13,10 +13,12 @@ import torch
 from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import DataConfig, DataSource, resolve_data
-from equical.training.data.dataset import Frame, Sample, make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.elements import symbols
+from equical.training.data.labels import Frame
 from equical.training.data.neighbor_rules import NeighborRules
 from equical.training.data.references import fit_references
+from equical.training.data.samples import Sample, make_samples
 from equical.training.loop.evaluate import evaluate_samples
 from equical.training.loop.loss import EnergyTerm, ForcesTerm, LossTerm, StressTerm
 from equical.training.report.metrics import Comparison, error_summary, errors_by_element, errors_by_group

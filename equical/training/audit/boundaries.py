@@ -9,7 +9,7 @@ import numpy as np
 
 from equical.structures.periodicity import bonded_across
 from equical.training.audit.finding import DataFinding
-from equical.training.data.dataset import find_label
+from equical.training.data.labels import find_label
 
 if TYPE_CHECKING:
     from ase import Atoms

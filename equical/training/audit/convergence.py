@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from equical.structures.formats import content, find_format
 from equical.training.audit.finding import DataFinding
 from equical.training.config import DataConfig
-from equical.training.data.dataset import find_label
+from equical.training.data.labels import find_label
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -9,7 +9,7 @@ import numpy as np
 
 from equical.structures.identity import alike, coincide
 from equical.training.audit.finding import DataFinding, origins
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["check_duplicates", "copies_among", "equivalents_among"]
 

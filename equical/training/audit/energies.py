@@ -9,7 +9,7 @@ import numpy as np
 
 from equical.training.audit.finding import DataFinding, origins
 from equical.training.audit.units import ENERGY_UNITS
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 from equical.training.data.references import fit_references
 
 __all__ = ["check_compositions", "check_energies"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["DataFinding", "numbered"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equical.training.audit.finding import DataFinding, origins
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["check_forces", "check_stress"]
 

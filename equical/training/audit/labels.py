@@ -13,7 +13,7 @@ from equical.training.audit.finding import DataFinding
 from equical.training.audit.steps import Steps, find_steps
 from equical.training.audit.work import work_fit
 from equical.training.config import DataConfig
-from equical.training.data.dataset import Frame, find_label
+from equical.training.data.labels import Frame, find_label
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from equical.training.audit.finding import DataFinding
 from equical.training.audit.steps import find_steps
 from equical.training.audit.work import work_fit
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["check_misplaced"]
 

@@ -21,7 +21,7 @@ from equical.training.audit.verdicts import (
     stress_readings,
 )
 from equical.training.config import DataConfig
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 from equical.training.evaluation import evaluate_model
 
 __all__ = ["Predictions", "audit_with_model", "compare_with_model"]

@@ -17,7 +17,8 @@ from equical.training.audit.misplaced import check_misplaced
 from equical.training.audit.structures import check_disorder, check_distances, check_trajectories, mean_move
 from equical.training.audit.work import check_work
 from equical.training.config import DataConfig
-from equical.training.data.dataset import Frame, group_keys, label_frames, read_images
+from equical.training.data.dataset import group_keys, label_frames, read_images
+from equical.training.data.labels import Frame
 
 __all__ = ["audit_data", "audit_split"]
 

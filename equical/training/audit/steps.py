@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["Steps", "find_steps"]
 

@@ -13,7 +13,7 @@ from equical.neighbors.build import pairs_within
 from equical.structures.contacts import bond_lengths
 from equical.structures.occupancy import disordered_site
 from equical.training.audit.finding import DataFinding, origins
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -15,7 +15,7 @@ from equical.training.audit.finding import DataFinding
 from equical.training.audit.fit import Fit, fit_slopes
 from equical.training.audit.steps import Steps, find_steps
 from equical.training.audit.verdicts import Witness, judge_forces, judge_stress, per_atom_finding, stress_readings
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["ENOUGH", "Verdict", "check_work", "work_fit"]
 

@@ -10,7 +10,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from equical.training.calibration.seen import Seen
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 from equical.uncertainty import Knowledge
 
 __all__ = ["crossed_energies", "crossed_forces", "halves", "learned", "scale_of", "scales_of", "uncalibrated"]

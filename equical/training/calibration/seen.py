@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from equical.graph import AtomGraph
 from equical.model import Potential
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 from equical.training.data.references import fit_references
 from equical.uncertainty import force_spread, neighbor_pairs, read_features
 from equical.workflows.common.progress import progress_bar

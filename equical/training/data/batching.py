@@ -12,7 +12,7 @@ from torch import Tensor
 
 from equical.graph import AtomGraph
 from equical.model import ForceEncoding
-from equical.training.data.dataset import Sample
+from equical.training.data.samples import Sample
 
 if TYPE_CHECKING:
     from equical.training.data.denoising import Corruption

@@ -19,8 +19,8 @@ from equical.errors import InputError
 from equical.graph import AtomGraph
 from equical.model import ForceEncoding
 from equical.training.config import DenoisingConfig
-from equical.training.data.dataset import Sample
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import Sample
 
 __all__ = ["Corruption", "corrupt", "corrupt_some"]
 

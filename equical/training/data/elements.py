@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from equical.errors import InputError
-from equical.training.data.dataset import Sample
+from equical.training.data.samples import Sample
 
 __all__ = ["require_covered", "symbol", "symbols"]
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from equical.errors import InputError
 from equical.training.config import TrainConfig
-from equical.training.data.dataset import Sample
 from equical.training.data.elements import symbol, symbols
 from equical.training.data.lone_atoms import lone_energies, to_be_fitted
 from equical.training.data.references import ReferenceFit, fit_references
+from equical.training.data.samples import Sample
 
 __all__ = ["EnergyZero", "find_energy_zero", "given_references"]
 

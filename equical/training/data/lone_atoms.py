@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from equical.errors import InputError
-from equical.training.data.dataset import Sample
+from equical.training.data.samples import Sample
 
 __all__ = ["is_lone", "lone_energies", "to_be_fitted"]
 

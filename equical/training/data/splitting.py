@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from equical.errors import InputError
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 
 __all__ = ["split_frames"]
 

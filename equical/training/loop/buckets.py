@@ -14,7 +14,7 @@ from typing import Self
 
 from equical.inference.buckets import ATOM_STEP, EDGE_STEP, GROWTH, round_up
 from equical.training.data.batching import TrainingBatch
-from equical.training.data.dataset import Sample
+from equical.training.data.samples import Sample
 
 __all__ = ["MOST_PLANNED", "BatchSize", "Buckets"]
 

@@ -14,7 +14,7 @@ from equical.model import Potential
 from equical.model.frozen import freeze
 from equical.prediction import Prediction
 from equical.training.data.batching import TrainingBatch, collate, plan_batches
-from equical.training.data.dataset import Sample
+from equical.training.data.samples import Sample
 from equical.training.loop.distributed import World
 from equical.training.loop.forward import multiplying_in, predict_batch
 from equical.training.loop.loss import LossTerm, loss_sums

@@ -16,7 +16,7 @@ from equical.model.generations import AnyConfig
 from equical.model.v1.network import EquiformerV1
 from equical.model.v2.network import EquiformerV2
 from equical.training.config import StageConfig
-from equical.training.data.dataset import Sample
+from equical.training.data.samples import Sample
 from equical.training.loop.ema import MovingAverage
 from equical.training.loop.loss import LossTerm, NoiseSize, NoiseTerm, loss_terms
 from equical.training.loop.optimizer import make_optimizer, plain_state, trainable_names

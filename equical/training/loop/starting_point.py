@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from equical.model import Potential
-from equical.training.data.dataset import Frame, Sample
+from equical.training.data.labels import Frame
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import Sample
 
 __all__ = ["StartingPoint"]
 

@@ -14,8 +14,8 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.training.config import TrainConfig, described
 from equical.training.data.batching import collate, plan_epoch, share_batch
-from equical.training.data.dataset import Sample
 from equical.training.data.denoising import corrupt_some
+from equical.training.data.samples import Sample
 from equical.training.loop.buckets import BatchSize, Buckets
 from equical.training.loop.checkpointing import load_state, save_state
 from equical.training.loop.distributed import World

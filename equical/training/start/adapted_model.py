@@ -12,8 +12,8 @@ from equical.model.frozen import freeze
 from equical.model.potential import EnergyKind
 from equical.training.config import StageConfig, TrainConfig
 from equical.training.data.batching import collate, plan_batches
-from equical.training.data.dataset import Sample
 from equical.training.data.elements import require_covered, symbol
+from equical.training.data.samples import Sample
 from equical.training.loop.evaluate import EVALUATION_FACTOR, evaluate_samples
 from equical.training.loop.stages import labelled_terms
 from equical.training.report.metrics import error_summary

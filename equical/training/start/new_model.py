@@ -11,8 +11,8 @@ from equical.errors import InputError
 from equical.model import Potential
 from equical.model.generations import AnyConfig, build_network
 from equical.training.config import TrainConfig
-from equical.training.data.dataset import Sample
 from equical.training.data.elements import symbol
+from equical.training.data.samples import Sample
 
 __all__ = ["new_model"]
 

@@ -9,10 +9,10 @@ from equical.files import file_sha256
 from equical.model import Potential
 from equical.model.generations import AnyConfig
 from equical.training.config import DataConfig, TrainConfig
-from equical.training.data.dataset import Sample, make_samples
 from equical.training.data.elements import require_covered
 from equical.training.data.energy_zero import EnergyZero, find_energy_zero
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import Sample, make_samples
 from equical.training.loop.stages import stage_architecture
 from equical.training.loop.starting_point import StartingPoint
 from equical.training.start.adapted_model import (

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from equical.errors import InputError
 from equical.training.config import DataConfig, TrainConfig
-from equical.training.data.dataset import Frame, is_lone_atom, read_frames, without_large_forces
+from equical.training.data.dataset import is_lone_atom, read_frames, without_large_forces
+from equical.training.data.labels import Frame
 from equical.training.data.splitting import split_frames
 
 __all__ = ["read_and_split"]

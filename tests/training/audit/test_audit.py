@@ -12,7 +12,7 @@ from equical.training.audit import audit_data, audit_split
 from equical.training.audit.energies import check_compositions, check_energies
 from equical.training.audit.forces import check_forces, check_stress
 from equical.training.audit.structures import check_distances, check_trajectories
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 from tests.training.audit.seeded import as_frames, changed, checks, scaled
 from tests.training.labelled import data, labelled, write_copper
 

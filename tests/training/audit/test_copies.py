@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 from equical.training.audit import audit_split
 from equical.training.audit.copies import check_duplicates, copies_among, equivalents_among
 from equical.training.audit.structures import mean_move
-from equical.training.data.dataset import Frame
+from equical.training.data.labels import Frame
 from tests.training.audit.seeded import as_frames, checks
 from tests.training.labelled import labelled
 

@@ -7,9 +7,10 @@ import torch
 
 from equical.training.config import DenoisingConfig
 from equical.training.data.batching import collate, plan_batches, plan_epoch, share_batch
-from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.denoising import corrupt
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from tests.training.labelled import data, write_copper
 
 

@@ -10,15 +10,9 @@ from ase.io import read, write
 
 from equical import InputError
 from equical.training.config import DataConfig
-from equical.training.data.dataset import (
-    group_keys,
-    is_lone_atom,
-    make_samples,
-    read_frames,
-    read_images,
-    without_large_forces,
-)
+from equical.training.data.dataset import group_keys, is_lone_atom, read_frames, read_images, without_large_forces
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from tests.training.labelled import copper, data, write_copper
 
 FULL_STRESS = np.array([[1.0, 6.0, 5.0], [6.0, 2.0, 4.0], [5.0, 4.0, 3.0]])

@@ -6,9 +6,10 @@ from equical.graph import AtomGraph
 from equical.model import Potential, parse_config
 from equical.training.config import DenoisingConfig
 from equical.training.data.batching import collate
-from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.denoising import corrupt, corrupt_some
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from tests.training.labelled import MODEL, copper, data, write_copper
 
 HOOD = NeighborRules(3.5)

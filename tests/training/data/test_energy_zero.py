@@ -6,9 +6,10 @@ from ase import Atoms
 
 from equical import InputError
 from equical.training.config import parse_config
-from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.energy_zero import find_energy_zero
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from tests.training.labelled import MODEL, data, write_copper
 
 OFFSET = {29: 3.0, 28: -7.0}

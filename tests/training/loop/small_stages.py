@@ -7,9 +7,10 @@ import torch
 from equical.model import EquiformerV2Config, Potential, parse_config
 from equical.training.config import StageConfig
 from equical.training.data.batching import TrainingBatch, collate
-from equical.training.data.dataset import Sample, make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.denoising import corrupt_some
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import Sample, make_samples
 from equical.training.loop.stages import Stage, begin_stage
 from equical.training.loop.step import Controls
 from tests.training.labelled import MODEL, data, write_copper

@@ -6,8 +6,9 @@ import torch
 from equical.prediction import Prediction
 from equical.training.config import LossConfig
 from equical.training.data.batching import collate
-from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from equical.training.loop.loss import EnergyTerm, ForcesTerm, NoiseSize, NoiseTerm, StressTerm, loss_sums, loss_terms
 from tests.training.labelled import data, write_copper
 

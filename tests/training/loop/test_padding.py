@@ -7,8 +7,9 @@ import torch
 from numpy.testing import assert_allclose
 
 from equical.training.data.batching import TrainingBatch, collate
-from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from equical.training.loop.buckets import BatchSize
 from equical.training.loop.distributed import World
 from equical.training.loop.padding import pad_batch

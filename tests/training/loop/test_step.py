@@ -7,9 +7,10 @@ import torch
 from equical.model import Potential, parse_config
 from equical.training.config import DenoisingConfig, LossConfig, OptimizerConfig
 from equical.training.data.batching import collate
-from equical.training.data.dataset import make_samples, read_frames
+from equical.training.data.dataset import read_frames
 from equical.training.data.denoising import corrupt
 from equical.training.data.neighbor_rules import NeighborRules
+from equical.training.data.samples import make_samples
 from equical.training.loop.evaluate import evaluate_samples
 from equical.training.loop.loss import NoiseTerm, loss_terms
 from equical.training.loop.optimizer import make_optimizer
