@@ -7,11 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.func import functionalize
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from equical.inference.step import StaticInputs
-from equical.inference.tracing import trace
+from equical.inference.tracing import trace_functional
 
 __all__ = ["B", "Backend", "Buffers", "CompiledBackend", "CudaGraphBackend", "DirectBackend"]
 
@@ -107,10 +105,7 @@ class CompiledBackend:
     def prepare(self, step: Callable[[StaticInputs], Tensor], inputs: StaticInputs) -> Callable[[], Tensor]:
         """See :class:`Backend`."""
         tensors = inputs.tensors()
-        with torch.no_grad():
-            # The compiler takes no operations that write into tensors they are given.
-            functional = make_fx(functionalize(trace(step, inputs)))(*tensors)
-        compiled = torch.compile(functional, fullgraph=True, dynamic=False)
+        compiled = torch.compile(trace_functional(step, inputs), fullgraph=True, dynamic=False)
 
         def replay() -> Tensor:
             with torch.no_grad():

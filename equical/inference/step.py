@@ -22,7 +22,7 @@ from equical.inference.buckets import Capacity
 from equical.model import Potential
 from equical.prediction import Prediction
 
-__all__ = ["Candidates", "Outputs", "StaticInputs", "Step"]
+__all__ = ["Candidates", "Outputs", "StaticInputs", "Step", "unpack"]
 
 GARBAGE = 2**40
 """Stands in unused places of integer buffers in tests: as an index, an error wherever it is used."""
@@ -217,14 +217,26 @@ class Step:
 
     def unpack(self, packed: Tensor, count: int) -> Outputs:
         """Read what ``__call__`` returned, now on the host, for a structure of ``count`` atoms."""
-        head, per_atom = packed[: self.HEAD], packed[self.HEAD :]
-        prediction = Prediction(
-            energy=head[:1],
-            atom_energies=per_atom[:count],
-            forces=per_atom[self.capacity.atoms :].view(-1, 3)[:count] if self.derivatives else None,
-            stress=head[3:].view(1, 3, 3) if self.has_stress else None,
-        )
-        return Outputs(edges=int(head[1]), closest=float(head[2]) ** 0.5, prediction=prediction)
+        return unpack(packed, self.capacity, count, forces=self.derivatives, stress=self.has_stress)
+
+
+def unpack(packed: Tensor, capacity: Capacity, count: int, *, forces: bool, stress: bool) -> Outputs:
+    """Read what a :class:`Step` for ``capacity`` returned.
+
+    Args:
+        packed: its result, on the host.
+        capacity: how much its buffers hold.
+        count: number of atoms.
+        forces, stress: whether they are in the result.
+    """
+    head, per_atom = packed[: Step.HEAD], packed[Step.HEAD :]
+    prediction = Prediction(
+        energy=head[:1],
+        atom_energies=per_atom[:count],
+        forces=per_atom[capacity.atoms :].view(-1, 3)[:count] if forces else None,
+        stress=head[3:].view(1, 3, 3) if stress else None,
+    )
+    return Outputs(edges=int(head[1]), closest=float(head[2]) ** 0.5, prediction=prediction)
 
 
 def _device(potential: Potential) -> torch.device:

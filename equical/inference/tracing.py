@@ -8,12 +8,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
+from torch.func import functionalize
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from equical.inference.step import StaticInputs
 
-__all__ = ["run_on_fake_device", "trace"]
+__all__ = ["run_on_fake_device", "trace", "trace_functional"]
 
 
 def trace(step: Callable[[StaticInputs], Tensor], inputs: StaticInputs) -> GraphModule:
@@ -24,6 +25,12 @@ def trace(step: Callable[[StaticInputs], Tensor], inputs: StaticInputs) -> Graph
     """
     step(inputs)  # constants that are made once are made here, and are no part of the graph
     return make_fx(lambda *tensors: step(StaticInputs(*tensors)))(*inputs.tensors())
+
+
+def trace_functional(step: Callable[[StaticInputs], Tensor], inputs: StaticInputs) -> GraphModule:
+    """:func:`trace` without operations that write into tensors they are given, which compilers do not take."""
+    with torch.no_grad():
+        return make_fx(functionalize(trace(step, inputs)))(*inputs.tensors())
 
 
 def run_on_fake_device(graph: GraphModule, inputs: tuple[Tensor, ...], device: str) -> Tensor:

@@ -107,6 +107,7 @@ def main() -> None:
 unfix move
 fix move all npt temp 300 300 0.1 iso 1 1 0.5
 run {options.steps // 2}
+reset_timestep 0  # means are taken at multiples of their length
 variable edge equal lx/{options.size}
 variable now equal temp
 fix mean all ave/time 1 {max(1, options.steps // 2)} {max(1, options.steps // 2)} v_edge v_now
