@@ -17,14 +17,17 @@ from equical.checkpoint import load_checkpoint
 from equical.errors import InputError
 from equical.model.frozen import freeze
 from equical.training.calibration.fit import (
+    crossed_alarms,
     crossed_energies,
     crossed_forces,
+    farthest_atoms,
     halves,
     learned,
     scale_of,
     scales_of,
     uncalibrated,
 )
+from equical.training.calibration.kept import within_reach
 from equical.training.calibration.plots import PLOT_FILE, plot_calibration
 from equical.training.calibration.score import Score, score
 from equical.training.calibration.seen import look, look_at_forces, pairs_of, without_zeros
@@ -32,7 +35,6 @@ from equical.training.config import DataSource, resolve_data
 from equical.training.data.dataset import read_frames
 from equical.training.data.elements import symbols
 from equical.training.data.labels import Frame
-from equical.uncertainty import OUTSIDE, Knowledge
 from equical.workflows.common.notes import noted_warnings, warn
 from equical.workflows.common.result import Result
 
@@ -53,7 +55,7 @@ class CalibrationResult(Result):
         held_out: structures of the calibration.
         elements: chemical symbols that the data hold.
         pairs: how many pairs of elements were neighbours, of how many.
-        outside: share of held-out structures that count as outside what the model knows.
+        outside: share of held-out structures with atoms that count as outside what the model knows.
         energy: of energies, meV per atom.
         forces: of components of forces, meV/Å; None where the data have none, or the model is not conservative.
         files: of energies in each file of held-out structures, where there are several; structures and score.
@@ -123,8 +125,11 @@ def calibrate(
             if uncovered:
                 raise InputError(f"the data hold {symbols(uncovered)}, which the model does not cover")
         some = data_frames[:: -(-len(data_frames) // most)]
-        knowledge = learned(look(potential, some, progress), pairs_of(potential, data_frames), _spread(data_frames))
-        missing = set(potential.elements).difference(np.flatnonzero(knowledge.reach))
+        seen = look(potential, some, progress)
+        if shift_references:
+            seen = replace(seen, errors=without_zeros(seen.errors, some))
+        knowledge = learned(seen, pairs_of(potential, data_frames), _spread(data_frames))
+        missing = set(potential.elements).difference(np.flatnonzero(knowledge.surroundings.reach))
         if missing:
             warn(
                 f"the data hold no {symbols(missing)}: structures with them will count as outside what the model knows"
@@ -132,6 +137,9 @@ def calibrate(
 
         judged, half = look(potential, unseen, progress), halves(unseen)
         errors = without_zeros(judged.errors, unseen) if shift_references else judged.errors
+        farthest = farthest_atoms(knowledge, judged)
+        outside = crossed_alarms(farthest, half)
+        knowledge = replace(knowledge, surroundings=knowledge.surroundings.scaled(within_reach(farthest)))
         parts = uncalibrated(knowledge, judged)
         stated = crossed_energies(errors, parts, half)
         knowledge = replace(knowledge, scales=scales_of(errors, parts))
@@ -144,13 +152,13 @@ def calibrate(
         picture = checkpoint.folder / PLOT_FILE if plot is None else Path(plot)
         found = {"energy": (1000 * errors, 1000 * stated), "forces": (1000 * forces.errors, 1000 * stated_forces)}
         plot_calibration(picture, **found)
-        elements = np.flatnonzero(knowledge.reach)
+        elements = np.flatnonzero(knowledge.surroundings.reach)
         result = CalibrationResult(
             structures=len(some),
             held_out=len(unseen),
             elements=tuple(chemical_symbols[z] for z in elements),
             pairs=(int(np.triu(knowledge.pairs).sum()), len(elements) * (len(elements) + 1) // 2),
-            outside=_share_outside(knowledge, judged.numbers, judged.features),
+            outside=float(outside.mean()),
             energy=score(*found["energy"]),
             forces=score(*found["forces"]) if knowledge.tells_forces else None,
             files=_by_file(unseen, *found["energy"]),
@@ -163,13 +171,6 @@ def calibrate(
 def _spread(frames: list[Frame]) -> float:
     """eV per atom: by how much energies vary beyond what elements alone tell."""
     return float(np.std(without_zeros(np.array([frame.energy / len(frame.atoms) for frame in frames]), frames)))
-
-
-def _share_outside(
-    knowledge: Knowledge, numbers: list[NDArray[np.int64]], features: list[NDArray[np.float32]]
-) -> float:
-    farthest = [knowledge.distances(*one).max() for one in zip(numbers, features, strict=True)]
-    return float(np.mean(np.array(farthest) > OUTSIDE))
 
 
 def _by_file(

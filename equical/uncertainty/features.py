@@ -1,9 +1,10 @@
-"""What a model makes of the atoms of a structure, just before it reads off their energies."""
+"""What a model makes of the atoms of a structure: at first, and just before it reads off their energies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,21 +15,38 @@ from equical.graph import AtomGraph
 from equical.model import Potential
 from equical.model.potential import edge_vectors
 
-__all__ = ["features_kept", "nearness", "neighbor_pairs", "read_features"]
+__all__ = ["Features", "features_kept", "nearness", "neighbor_pairs", "read_features"]
 
 
-def read_features(potential: Potential, graph: AtomGraph) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Invariant features ``[N, C]`` that the energies of atoms are read off, and energies ``[B]`` in eV."""
-    with features_kept(potential) as kept:
+class Features(NamedTuple):
+    """Invariants of atoms.
+
+    Attributes:
+        embedded: ``[N, C]`` that the first layer is given: their element, and sums over their neighbours.
+        final: ``[N, C]`` that their energies are read off.
+    """
+
+    embedded: NDArray[np.float64]
+    final: NDArray[np.float64]
+
+
+def read_features(potential: Potential, graph: AtomGraph) -> tuple[Features, NDArray[np.float64]]:
+    """Features of all atoms, and energies ``[B]`` in eV, from one pass."""
+    with _given_to(potential.network.blocks[0]) as embedded, features_kept(potential) as final:
         prediction = potential.predict(graph, forces=False)
-    return _array(kept[0]), _array(prediction.energy)
+    return Features(_array(embedded[0]), _array(final[0])), _array(prediction.energy)
+
+
+def features_kept(potential: Potential) -> AbstractContextManager[list[torch.Tensor]]:
+    """A list of the final features ``[N, C]`` of every pass of the network within the block."""
+    return _given_to(potential.network.energy_head)
 
 
 @contextmanager
-def features_kept(potential: Potential) -> Iterator[list[torch.Tensor]]:
-    """A list of the invariant features ``[N, C]`` of every pass of the network within the block."""
+def _given_to(part: torch.nn.Module) -> Iterator[list[torch.Tensor]]:
+    """A list of the invariants ``[N, C]`` that a part of a network is given within the block."""
     kept: list[torch.Tensor] = []
-    hook = potential.network.energy_head.register_forward_pre_hook(lambda module, given: kept.append(given[0][:, 0]))
+    hook = part.register_forward_pre_hook(lambda module, given: kept.append(given[0][:, 0]))
     try:
         yield kept
     finally:

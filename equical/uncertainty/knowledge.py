@@ -16,8 +16,9 @@ from safetensors.numpy import save as format_safetensors
 from equical.errors import InputError
 from equical.files import atomic_path
 from equical.model import Potential
-from equical.uncertainty.features import neighbor_pairs, read_features
+from equical.uncertainty.features import Features, neighbor_pairs, read_features
 from equical.uncertainty.forces import force_spread, unseen_forces
+from equical.uncertainty.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,10 +27,13 @@ __all__ = ["OUTSIDE", "UNCERTAINTY_FILE", "Knowledge", "Uncertainty"]
 
 UNCERTAINTY_FILE = "uncertainty.safetensors"
 
-FORMAT = "2"
+FORMAT = "3"
 
-OUTSIDE = 1.5
-"""Distance from which an atom counts as unlike all in the data; 1 is that of one in a thousand of its element there."""
+OUTSIDE = 1.0
+"""Distance from which an atom counts as unlike all in the data, as one in a hundred held-out structures has one."""
+
+PLAIN = ("trend", "bounds", "scales", "spread", "force_scale")
+"""Fields that are kept as they are."""
 
 MOST_NAMED = 3
 """Pairs of elements that a message names."""
@@ -41,8 +45,8 @@ class Uncertainty:
 
     Attributes:
         energy_std: eV, standard deviation of the energy.
-        distances: ``[N]`` how far each atom is from those of its element in the data; 1 is as far as one in a thousand
-            of them, infinite where the element was not among them.
+        distances: ``[N]`` how far each atom is from those of its element in the data; one in a hundred held-out
+            structures has an atom beyond 1. Infinite where the element was not in the data.
         reasons: why the structure lies outside what the model knows, each a few words; empty where it does not.
         forces_std: ``[N, 3]`` eV/Å, standard deviations of the components of forces; None unless asked for.
     """
@@ -63,20 +67,19 @@ class Knowledge:
     """What is known of the data that a model was made from; C features, Z = 119 rows by atomic number.
 
     Attributes:
-        means: ``[Z, C]`` mean features of the atoms of an element.
-        whitening: ``[C, C]``, a lower triangle, maps deviations from these means to vectors whose length is the
-            distance, not yet scaled.
-        reach: ``[Z]`` the distance that counts as 1; zero for elements that were not in the data.
-        posterior: ``[C, C]``, a lower triangle, maps mean features of a structure to a vector of length u.
+        surroundings: of the atoms there.
+        trend: ``[C]`` w, by how much the logarithm of an error grows with the mean final features of a structure.
+        bounds: ``[2]`` of what that amounts to in the data.
+        posterior: ``[C, C]``, a lower triangle, maps mean final features of a structure to a vector of length u.
         scales: ``[2]`` eV per atom, s and t.
         spread: ``[1]`` eV per atom, E₀.
         force_scale: ``[1]`` eV, f: of energies whose derivatives are the forces; zero where that is not known.
         pairs: ``[Z, Z]`` bool, elements that were neighbours.
     """
 
-    means: NDArray[np.float64]
-    whitening: NDArray[np.float64]
-    reach: NDArray[np.float64]
+    surroundings: Surroundings
+    trend: NDArray[np.float64]
+    bounds: NDArray[np.float64]
     posterior: NDArray[np.float64]
     scales: NDArray[np.float64]
     spread: NDArray[np.float64]
@@ -85,7 +88,7 @@ class Knowledge:
 
     @classmethod
     def read(cls, folder: Path, weights_sha256: str) -> Self | None:
-        """What the folder of a model holds; None where there is none, or it is about other weights.
+        """What the folder of a model holds; None where it holds nothing about these weights in this format.
 
         Raises:
             InputError: the file is damaged.
@@ -96,17 +99,15 @@ class Knowledge:
         try:
             with safe_open(path, "np") as file:
                 notes = file.metadata() or {}
-                if notes.get("weights_sha256") != weights_sha256:
+                if notes.get("weights_sha256") != weights_sha256 or notes.get("format") != FORMAT:
                     return None
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
         except (SafetensorError, OSError, ValueError) as error:
             raise InputError(
                 f"{path} is damaged: {' '.join(str(error).split())}; remove it, or calibrate anew"
             ) from error
-        if notes.get("format") != FORMAT:
-            raise InputError(f"{path} was written by another version: remove it, or calibrate anew")
         _require_whole(stored, path)
-        return cls(**_unpacked(stored))
+        return cls(**_unpacked(stored), surroundings=_surroundings(stored))
 
     def write(self, folder: Path, weights_sha256: str) -> None:
         """Keep it beside the weights that it is about.
@@ -137,10 +138,11 @@ class Knowledge:
         device = potential.reference_energies.device
         graph = potential.graph(atoms).to(device)
         features, _ = read_features(potential, graph)
-        distances = self.distances(atoms.numbers, features)
+        distances = self.surroundings.distances(atoms.numbers, features.embedded)
         weights = neighbor_pairs(graph, potential.cutoff)
         unseen = np.where(self.pairs, 0.0, weights)
-        share = max(float(unseen.sum() / max(weights.sum(), 1e-12)), float(np.isinf(distances).mean()))
+        beyond = float(np.mean(1 - 1 / np.maximum(distances, OUTSIDE)))
+        share = max(float(unseen.sum() / max(weights.sum(), 1e-12)), beyond)
         per_atom = np.hypot(self.known_std(atoms.numbers, features), share * self.spread[0])
         forces_std = None
         if forces:
@@ -149,20 +151,14 @@ class Knowledge:
         reasons = self._reasons(atoms, distances, unseen)
         return Uncertainty(float(len(atoms) * per_atom), distances, reasons, forces_std)
 
-    def distances(self, numbers: NDArray[np.int64], features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """``[N]`` distances of atoms from those of their elements in the data."""
-        reach = self.reach[numbers]
-        lengths = np.linalg.norm((features - self.means[numbers]) @ self.whitening.T, axis=1)
-        return np.divide(lengths, reach, out=np.full_like(lengths, np.inf), where=reach > 0)
-
-    def uncalibrated(self, numbers: NDArray[np.int64], features: NDArray[np.floating]) -> tuple[float, float]:
-        """Leverage u and typical distance d̄ of a structure, of atomic numbers ``[N]`` and features ``[N, C]``."""
-        leverage = np.linalg.norm(self.posterior @ features.mean(axis=0))
-        known = self.distances(numbers, features)
+    def uncalibrated(self, numbers: NDArray[np.int64], features: Features) -> tuple[float, float]:
+        """Usual error e and typical distance d̄ of a structure, of atomic numbers ``[N]``, both without their scales."""
+        usual = np.clip(self.trend @ features.final.mean(axis=0), *self.bounds) - self.bounds.mean()
+        known = self.surroundings.distances(numbers, features.embedded)
         known = known[np.isfinite(known)]  # those of elements that were not in the data tell nothing
-        return float(leverage), float(np.mean(known**4) ** 0.25) if len(known) else 0.0
+        return float(np.exp(usual)), float(np.mean(known**4) ** 0.25) if len(known) else 0.0
 
-    def known_std(self, numbers: NDArray[np.int64], features: NDArray[np.floating]) -> float:
+    def known_std(self, numbers: NDArray[np.int64], features: Features) -> float:
         """Standard deviation of the energy (eV per atom) as far as features tell."""
         return float(np.hypot(*(self.scales * self.uncalibrated(numbers, features))))
 
@@ -180,59 +176,55 @@ class Knowledge:
         if known[worst] > OUTSIDE:
             found.append(
                 f"the surroundings of atom {worst} ({atoms.symbols[worst]}) are unlike any in its data (distance "
-                f"{known[worst]:.1f}, and 1 is rare)"
+                f"{known[worst]:.1f}, and more than 1 is rare)"
             )
         return tuple(found)
 
 
 def _packed(knowledge: Knowledge) -> dict[str, NDArray[Any]]:
-    """As it is kept: rows of elements that were in the data, the lower halves of matrices, bits for pairs."""
-    elements = np.flatnonzero(knowledge.reach)
-    half = np.tril_indices(knowledge.means.shape[1])
+    """As it is kept: rows of elements that were in the data, the lower half of a matrix, bits for pairs."""
+    surroundings = knowledge.surroundings
+    elements = np.flatnonzero(surroundings.reach)
+    half = np.tril_indices(len(knowledge.posterior))
+    kept = surroundings.kept[elements]
     return {
         "elements": elements.astype(np.uint8),
-        "means": knowledge.means[elements].astype(np.float32),
-        "whitening": knowledge.whitening[half].astype(np.float32),
-        "reach": knowledge.reach[elements].astype(np.float32),
+        "projection": surroundings.projection.astype(np.float32),
+        "centers": kept[:, 0].astype(np.float32),  # those of elements lie far apart, beyond the digits of float16
+        "kept": (kept[:, 1:] - kept[:, :1]).astype(np.float16),
+        "reach": surroundings.reach[elements].astype(np.float32),
         "posterior": knowledge.posterior[half].astype(np.float32),
-        **{name: getattr(knowledge, name).astype(np.float32) for name in ("scales", "spread", "force_scale")},
+        **{name: getattr(knowledge, name).astype(np.float32) for name in PLAIN},
         "pairs": np.packbits(knowledge.pairs[np.ix_(elements, elements)]),
     }
 
 
 def _unpacked(stored: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The fields of what was packed."""
+    """The fields of what was packed, but for the surroundings."""
     elements, rows = stored["elements"].astype(int), len(chemical_symbols)
-    width = stored["means"].shape[1]
-
-    def by_number(values: NDArray[Any]) -> NDArray[np.float64]:
-        found = np.zeros((rows, *values.shape[1:]))
-        found[elements] = values
-        return found
-
-    def square(values: NDArray[Any]) -> NDArray[np.float64]:
-        found = np.zeros((width, width))
-        found[np.tril_indices(width)] = values
-        return found
-
-    pairs = np.zeros((rows, rows), dtype=bool)
+    width = len(stored["trend"])
+    posterior, pairs = np.zeros((width, width)), np.zeros((rows, rows), dtype=bool)
+    posterior[np.tril_indices(width)] = stored["posterior"]
     bits = np.unpackbits(stored["pairs"], count=len(elements) ** 2).reshape(len(elements), -1)
     pairs[np.ix_(elements, elements)] = bits.astype(bool)
-    return {
-        **{name: by_number(stored[name]) for name in ("means", "reach")},
-        **{name: square(stored[name]) for name in ("whitening", "posterior")},
-        **{name: stored[name].astype(float) for name in ("scales", "spread", "force_scale")},
-        "pairs": pairs,
-    }
+    return {"posterior": posterior, "pairs": pairs} | {name: stored[name].astype(float) for name in PLAIN}
+
+
+def _surroundings(stored: Mapping[str, NDArray[Any]]) -> Surroundings:
+    elements, centers = stored["elements"].astype(int), stored["centers"].astype(float)[:, None]
+    near = np.concatenate([centers, centers + stored["kept"].astype(float)], axis=1)
+    kept, reach = np.zeros((len(chemical_symbols), *near.shape[1:])), np.zeros(len(chemical_symbols))
+    kept[elements], reach[elements] = near, stored["reach"]
+    return Surroundings(stored["projection"].astype(float), kept, reach)
 
 
 def _require_whole(stored: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Refuse a file that does not hold what is kept, in the shapes it is kept in."""
-    count = len(stored.get("elements", ()))
-    width = stored["means"].shape[-1] if "means" in stored else 0
-    half = width * (width + 1) // 2
-    shapes = {"elements": (count,), "means": (count, width), "reach": (count,), "whitening": (half,)}
-    shapes |= {"posterior": (half,), "scales": (2,), "spread": (1,), "force_scale": (1,)}
+    count, width = len(stored.get("elements", ())), len(stored.get("trend", ()))
+    _, atoms, directions = stored["kept"].shape if np.ndim(stored.get("kept", 0)) == 3 else (0, 0, 0)
+    shapes: dict[str, tuple[int, ...]] = {"elements": (count,), "reach": (count,), "trend": (width,), "bounds": (2,)}
+    shapes |= {"kept": (count, atoms, directions), "centers": (count, directions), "projection": (directions, width)}
+    shapes |= {"posterior": (width * (width + 1) // 2,), "scales": (2,), "spread": (1,), "force_scale": (1,)}
     shapes |= {"pairs": (-(-(count**2) // 8),)}
     for name, shape in shapes.items():
         array = stored.get(name)

@@ -20,7 +20,7 @@ def made_of(calculator: EquiCalc, atoms) -> np.ndarray:
     knowledge, potential = calculator.checkpoint.knowledge, calculator.checkpoint.potential
     graph = potential.graph(atoms)
     features, _ = read_features(potential, graph)
-    known = knowledge.force_scale[0] * knowledge.posterior @ features.sum(axis=0)
+    known = knowledge.force_scale[0] * knowledge.posterior @ features.final.sum(axis=0)
     weights = neighbor_pairs(graph, potential.cutoff)
     share = weights[~knowledge.pairs].sum() / weights.sum()
     return np.append(known, knowledge.spread[0] * share * len(atoms))

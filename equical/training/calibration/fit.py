@@ -6,53 +6,57 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from equical.training.calibration.kept import surroundings_of, within_reach
 from equical.training.calibration.seen import Seen
 from equical.training.data.labels import Frame
-from equical.uncertainty import Knowledge
+from equical.uncertainty import OUTSIDE, Knowledge
 
-__all__ = ["crossed_energies", "crossed_forces", "halves", "learned", "scale_of", "scales_of", "uncalibrated"]
+__all__ = ["crossed_alarms", "crossed_energies", "crossed_forces", "farthest_atoms", "halves", "learned", "scale_of"]
+__all__ += ["scales_of", "uncalibrated"]
 
 RIDGE = 1e-6
 """Added to the variances of features, relative to their mean: far below, features are rounding."""
 
-RARE = 0.999
-"""Share of the atoms of an element that are closer than the distance which counts as 1."""
+SMALLEST = 0.1
+"""Of the median error, added to errors before their logarithm is taken: one that vanishes by chance tells little."""
 
-FEWEST_ATOMS = 200
-"""Of an element with fewer atoms, this distance is taken from all elements together where that is larger."""
+RESTRAINT = 100.0
+"""Structures whose errors follow no trend, as if they were in the data."""
+
+EXTREME = 0.005
+"""Share of the structures in the data whose usual error is beyond the bounds, on either side."""
 
 FARTHEST = 4.0
 """Errors of more standard deviations count as this many, so that a few wrong labels do not set the scale."""
 
 MIXTURES = np.linspace(0.05, 0.95, 19)
-"""Shares of the variance that may come from distances, and the rest from leverage."""
+"""Shares of the variance that may come from distances, and the rest from usual errors."""
 
 
 def learned(seen: Seen, pairs: NDArray[np.bool_], spread: float) -> Knowledge:
     """What the data of a training tell, without the scales, which are one, and of forces zero.
 
     Args:
-        seen: of the data.
+        seen: of the data; what it tells of errors says only which structures have larger ones than others.
         pairs: ``[Z, Z]`` elements that are neighbours there.
         spread: eV per atom, by how much energies vary beyond what elements alone tell.
     """
-    numbers, features = np.concatenate(seen.numbers), np.concatenate(seen.features).astype(float)
-    rows = len(chemical_symbols)
-    means = np.zeros((rows, features.shape[1]))
-    for z in np.unique(numbers):
-        means[z] = features[numbers == z].mean(axis=0)
-    features -= means[numbers]
-    whitening = _root_of_inverse(features)
-    lengths = np.linalg.norm(features @ whitening.T, axis=1)
-    reach, common = np.zeros(rows), float(np.quantile(lengths, RARE))
-    for z in np.unique(numbers):
-        own = lengths[numbers == z]
-        reach[z] = np.quantile(own, RARE) if len(own) >= FEWEST_ATOMS else max(common, own.max())
-    posterior = _root_of_inverse(np.stack([rows.mean(axis=0, dtype=float) for rows in seen.features]))
-    return Knowledge(means, whitening, reach, posterior, np.ones(2), np.array([spread]), np.zeros(1), pairs)
+    means = np.stack([one.final.mean(axis=0, dtype=float) for one in seen.features])
+    trend, bounds = _trend(means, np.abs(seen.errors))
+    surroundings, posterior = surroundings_of(seen), _root_of_inverse(means)
+    return Knowledge(surroundings, trend, bounds, posterior, np.ones(2), np.array([spread]), np.zeros(1), pairs)
+
+
+def _trend(means: NDArray[np.float64], errors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``[C]`` a ridge regression of logarithms of errors ``[S]`` on ``[S, C]``, and ``[2]`` bounds of what it gives."""
+    logarithms = np.log(errors + max(SMALLEST * float(np.median(errors)), 1e-9))
+    spreads = means.std(axis=0) + 1e-9
+    columns = (means - means.mean(axis=0)) / spreads
+    normal = columns.T @ columns + RESTRAINT * np.eye(columns.shape[1])
+    trend = np.linalg.solve(normal, columns.T @ (logarithms - logarithms.mean())) / spreads
+    return trend, np.quantile(means @ trend, [EXTREME, 1 - EXTREME])
 
 
 def _root_of_inverse(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,7 +67,7 @@ def _root_of_inverse(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def uncalibrated(knowledge: Knowledge, seen: Seen) -> NDArray[np.float64]:
-    """``[S, 2]`` leverage and typical distance of each structure."""
+    """``[S, 2]`` usual error and typical distance of each structure, see :meth:`.Knowledge.uncalibrated`."""
     return np.array([knowledge.uncalibrated(*one) for one in zip(seen.numbers, seen.features, strict=True)])
 
 
@@ -130,3 +134,15 @@ def crossed_forces(
     for side in (0, 1):
         found[half == side] = scale_of(errors[half != side], stated[half != side]) * stated[half == side]
     return found
+
+
+def farthest_atoms(knowledge: Knowledge, seen: Seen) -> NDArray[np.float64]:
+    """``[S]`` distance of the atom of each structure that is farthest from the data."""
+    pairs = zip(seen.numbers, seen.features, strict=True)
+    return np.array([knowledge.surroundings.distances(z, one.embedded).max() for z, one in pairs])
+
+
+def crossed_alarms(farthest: NDArray[np.float64], half: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """``[S]`` which structures have atoms beyond the reach that the other half gives."""
+    limits = [within_reach(farthest[half != side]) for side in (0, 1)]
+    return farthest > OUTSIDE * np.array(limits)[half]

@@ -14,7 +14,7 @@ from equical.graph import AtomGraph
 from equical.model import Potential
 from equical.training.data.labels import Frame
 from equical.training.data.references import fit_references
-from equical.uncertainty import force_spread, neighbor_pairs, read_features
+from equical.uncertainty import Features, force_spread, neighbor_pairs, read_features
 from equical.workflows.common.progress import progress_bar
 
 __all__ = ["Seen", "SeenForces", "look", "look_at_forces", "pairs_of", "without_zeros"]
@@ -38,12 +38,12 @@ class Seen:
 
     Attributes:
         numbers: atomic numbers of each structure.
-        features: ``[N, C]`` of each structure, float32.
+        features: of each structure, float32.
         errors: ``[S]`` eV per atom, prediction less label.
     """
 
     numbers: list[NDArray[np.int64]]
-    features: list[NDArray[np.float32]]
+    features: list[Features]
     errors: NDArray[np.float64]
 
 
@@ -70,11 +70,12 @@ def look(potential: Potential, frames: Sequence[Frame], progress: bool) -> Seen:
         for graphs in _batches(potential, frames):
             rows, energies = read_features(potential, AtomGraph.batch(graphs))
             ends = np.cumsum([graph.num_atoms for graph in graphs])[:-1]
-            for energy, found in zip(energies, np.split(rows.astype(np.float32), ends), strict=True):
+            parts = (np.split(part.astype(np.float32), ends) for part in rows)
+            for energy, embedded, final in zip(energies, *parts, strict=True):
                 one = next(frame)
                 numbers.append(one.atoms.numbers)
-                features.append(found)
-                errors.append((energy - one.energy) / len(found))
+                features.append(Features(embedded, final))
+                errors.append((energy - one.energy) / len(final))
             bar.update(len(graphs))
     return Seen(numbers, features, np.array(errors))
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from equical.training.calibration.fit import crossed_energies, halves, scale_of, scales_of
+from equical.training.calibration.fit import crossed_alarms, crossed_energies, halves, learned, scale_of, scales_of
 from equical.training.calibration.score import score
+from equical.training.calibration.seen import Seen
+from equical.uncertainty import Features
 
 
 def frames(*formulas: str):
@@ -66,3 +68,31 @@ def test_a_score_of_normal_errors_is_that_of_the_normal_distribution():
     assert found.correlation > 0.5
     for said, was in found.groups:
         assert said == pytest.approx(was, rel=0.05)
+
+
+def test_structures_unlike_the_other_half_are_outside():
+    """In one half atoms are twice as far as in the other: half of it is outside, and nothing of the other."""
+    farthest, half = np.array([*np.linspace(0, 1, 1000), *np.linspace(0, 2, 1000)]), np.arange(2000) // 1000
+    outside = crossed_alarms(farthest, half)
+    assert outside[half == 0].mean() == 0
+    assert outside[half == 1].mean() == pytest.approx(0.505, abs=0.002)
+
+
+def test_usual_errors_follow_those_of_the_data_and_not_beyond_them():
+    """Errors that grow threefold with a feature; where it is far larger than in the data, no usual error is known."""
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(3000, 4))
+    errors = drawn(3 ** means[:, 1], 1)
+    features = [Features(np.ones((2, 3)) + 0.1 * rng.normal(size=(2, 3)), np.tile(row, (2, 1))) for row in means]
+    numbers = [np.array([29, 29])] * len(means)
+    knowledge = learned(Seen(numbers, features, errors), np.ones((119, 119), bool), 1.0)
+
+    def usual(second):
+        return knowledge.uncalibrated(numbers[0], Features(features[0].embedded, np.tile([0, second, 0, 0], (2, 1))))[0]
+
+    assert usual(1.0) / usual(0.0) == pytest.approx(3, rel=0.3)
+    assert (
+        usual(30.0)
+        == usual(20.0)
+        == pytest.approx(knowledge.uncalibrated(numbers[0], features[int(means[:, 1].argmax())])[0], rel=0.5)
+    )
