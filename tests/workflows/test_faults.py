@@ -5,10 +5,10 @@ The run is struck at some of its file events, spread from the first to the last;
 
 import shutil
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import pytest
-from ase.build import bulk, fcc100, molecule
 from ase.calculators.emt import EMT
 
 import equical
@@ -16,54 +16,13 @@ from equical.cli import _describe
 from equical.errors import InputError
 from equical.files import is_leftover
 from tests.faults import DiskFull, Interrupt, count_file_events, struck_at
-from tests.training.labelled import values, write_copper
-from tests.workflows.test_kill_points import adsorption, close, copper, finished
+from tests.workflows.small_runs import NAMES, QUICK_NAMES, close, copper, finished, workflow
+from tests.workflows.small_runs import run as small_run
 
 FAULTS = {"a full disk": DiskFull, "an interruption": Interrupt}
 
 SPREAD = 3
 """Events at which each run is struck, where not at all of them."""
-
-
-def adsorptions(folder, **options):
-    few = {"sites": ["top"], "azimuths": [0], "steps": 1}
-    return equical.adsorption_energies(
-        fcc100("Cu", (1, 1, 2), vacuum=6.0), ["N"], EMT(), output=folder, **few, **options
-    )
-
-
-def hop(folder, **options):
-    crystal = bulk("Cu", cubic=True) * (2, 1, 1)
-    ends = [crystal.copy(), crystal.copy()]
-    for number, end in enumerate(ends):
-        del end[number]
-    return equical.neb(*ends, EMT(), images=1, steps=1, output=folder, **options)
-
-
-def screening(folder, **options):
-    table = [{"slab": fcc100("Cu", (1, 1, 2), vacuum=6.0), "adsorbates": "O", "reference": "1/2 O2"}]
-    few = {"sites": ["top"], "steps": 1, "workers": 0}
-    return equical.screen(table, EMT(), output=folder, **few, **options)
-
-
-def workflow(function, start, **settings):
-    return lambda folder, **options: function(start(), EMT(), output=folder, **settings, **options)
-
-
-RUNS = {
-    "relax": workflow(equical.relax, copper, steps=1),
-    "relax_many": workflow(equical.relax_many, lambda: [bulk("Cu"), bulk("Ni")]),
-    "md": workflow(equical.md, copper, steps=6, timestep=2.0, interval=3),
-    "eos": workflow(equical.eos, copper, num_points=5),
-    "elastic": workflow(equical.elastic, lambda: bulk("Cu"), force=True),
-    "phonon": workflow(equical.phonon, lambda: bulk("Cu"), supercell=(2, 2, 2), mesh=5.0, force=True),
-    "vib": workflow(equical.vib, lambda: molecule("N2"), force=True),
-    "neb": hop,
-    "adsorption_energy": adsorption,
-    "adsorption_energies": adsorptions,
-    "screen": screening,
-    "search": workflow(equical.search, lambda: "Cu", structures=1, operations=48),
-}
 
 
 class Whole(NamedTuple):
@@ -78,31 +37,16 @@ def whole(tmp_path_factory):
     """Uninterrupted runs by name, each made when it is asked for first."""
     made = {}
 
-    def get(name, run):
+    def get(name):
         if name not in made:
             folder = tmp_path_factory.mktemp("whole") / name
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                events = count_file_events(run, folder)
-            made[name] = Whole(comparable(folder), events)
+                events = count_file_events(partial(small_run, name), folder)
+            made[name] = Whole(finished(folder), events)
         return made[name]
 
     return get
-
-
-@pytest.fixture(scope="module")
-def training(tmp_path_factory):
-    """Trains on a handful of frames."""
-    config = values(write_copper(tmp_path_factory.mktemp("data")))
-    return lambda folder, **options: equical.train(config, output=folder, **options)
-
-
-def comparable(folder):
-    """What a run says that does not depend on when it was interrupted."""
-    told = finished(folder)
-    for name in ("minutes", "model", "resumed_from", "reused"):
-        told.pop(name, None)
-    return told
 
 
 def strike(run, fault, number, folder, expected):
@@ -117,7 +61,7 @@ def strike(run, fault, number, folder, expected):
     left = [path for path in folder.rglob(".*") if is_leftover(path)]
     assert not left, (number, left)
     run(folder, resume=True)
-    assert close(comparable(folder), expected), number
+    assert close(finished(folder), expected), number
     assert not [path for path in folder.rglob(".*") if is_leftover(path) or path.name == ".lock"], number
     shutil.rmtree(folder)
 
@@ -129,10 +73,10 @@ def spread(number, most):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", [*RUNS, "train"])
-def test_a_run_says_what_happened_and_goes_on(name, fault, tmp_path, whole, training):
-    run = RUNS.get(name, training)
-    expected, events = whole(name, run)
+@pytest.mark.parametrize("name", QUICK_NAMES)
+def test_a_run_says_what_happened_and_goes_on(name, fault, tmp_path, whole):
+    run = partial(small_run, name)
+    expected, events = whole(name)
     for number in spread(events, SPREAD):
         strike(run, FAULTS[fault](), number, tmp_path / "run", expected)
 
@@ -140,10 +84,10 @@ def test_a_run_says_what_happened_and_goes_on(name, fault, tmp_path, whole, trai
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", [*RUNS, "train"])
-def test_a_run_may_be_struck_anywhere(name, fault, tmp_path, whole, training):
-    run = RUNS.get(name, training)
-    expected, events = whole(name, run)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_may_be_struck_anywhere(name, fault, tmp_path, whole):
+    run = partial(small_run, name)
+    expected, events = whole(name)
     for number in range(1, events + 1):
         strike(run, FAULTS[fault](), number, tmp_path / "run", expected)
 
@@ -161,7 +105,7 @@ def test_a_folder_that_is_taken_away_is_named(name, tmp_path, monkeypatch):
         calculate(self, *arguments, **options)
 
     monkeypatch.setattr(EMT, "calculate", taking)
-    run = workflow(equical.relax, copper, steps=20, fmax=1e-6) if name == "relax" else RUNS[name]
+    run = workflow(equical.relax, copper, steps=20, fmax=1e-6) if name == "relax" else partial(small_run, name)
     with pytest.raises(InputError, match="run was removed or renamed during the run$"):
         run(tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -171,5 +115,5 @@ def test_a_folder_that_is_taken_away_is_named(name, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_an_interruption_while_the_folder_is_locked_keeps_nobody_out(tmp_path):
     for number in (1, 2, 3):
-        struck_at(number, Interrupt(), RUNS["relax"], tmp_path / "run")
-    RUNS["relax"](tmp_path / "run", resume=True)
+        struck_at(number, Interrupt(), partial(small_run, "relax"), tmp_path / "run")
+    partial(small_run, "relax")(tmp_path / "run", resume=True)

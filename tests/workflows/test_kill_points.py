@@ -1,58 +1,41 @@
-"""Wherever a run is killed, it goes on, loses nothing that was on disk, and ends the same."""
+"""Wherever a run is killed, it goes on, loses nothing that was on disk, and ends the same.
 
-import itertools
+Killed at two of its file events; ``-m slow`` kills at all of them.
+"""
+
 import json
+import multiprocessing
+import shutil
+import warnings
+from functools import partial
 
 import numpy as np
 import pytest
-from ase.build import bulk, fcc100
-from ase.calculators.emt import EMT
 
-import equical.workflows.adsorption.files as adsorption_files
-import equical.workflows.eos.files as eos_files
-import equical.workflows.relax.files as relax_files
-import equical.workflows.search.files as search_files
-from equical import adsorption_energy, eos, relax, relax_many, search
 from equical.files import is_leftover
-from tests.killing import killed_at_every_file_event
+from tests.killing import count_file_events, killed_at
+from tests.workflows.small_runs import NAMES, close, finished, run, without_pictures
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
-def copper():
-    atoms = bulk("Cu", cubic=True)
-    atoms.rattle(0.03, seed=1)
-    return atoms
+@pytest.fixture(autouse=True)
+def nothing_is_drawn(monkeypatch):
+    without_pictures(monkeypatch)
 
 
-def adsorption(folder, **options):
-    slab = fcc100("Cu", (1, 1, 3), vacuum=6.0)
-    few = {"sites": ["top"], "reference": "1/2 O2", "steps": 1, "configurations": 1}
-    return adsorption_energy(slab, "O", EMT(), output=folder, **few, **options)
+@pytest.fixture(scope="module", autouse=True)
+def imported_once():
+    """The process that others are forked from has imported what they need."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
 
 
-RUNS = {
-    "adsorption_energy": adsorption,
-    "relax": lambda folder, **options: relax(copper(), EMT(), steps=3, output=folder, **options),
-    "relax_many": lambda folder, **options: relax_many([bulk("Cu"), bulk("Fe")], EMT(), output=folder, **options),
-    "search": lambda folder, **options: search("Cu", EMT(), structures=1, operations=48, output=folder, **options),
-    "eos": lambda folder, **options: eos(copper(), EMT(), num_points=5, output=folder, **options),
-}
-
-
-@pytest.fixture
-def without_pictures(monkeypatch):
-    for module, name in [
-        *((adsorption_files, f"plot_{what}") for what in ("sites", "energies", "structure")),
-        (relax_files, "plot_relaxation"),
-        (eos_files, "plot_eos"),
-        (search_files, "plot_energies"),
-    ]:
-        monkeypatch.setattr(module, name, lambda result, path: None)
-
-
-def finished(folder):
-    """What ``result.json`` says, without times and places."""
-    data = json.loads((folder / "result.json").read_text())
-    return {name: value for name, value in data.items() if name not in ("wall_time_s", "structures", "num_reused")}
+def drawing_nothing(name, folder):
+    """A run in a process that is no fork of this one."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        without_pictures(patch)
+        run(name, folder)
 
 
 def kept(folder):
@@ -61,28 +44,61 @@ def kept(folder):
     return frames + len([path for path in folder.rglob("*.npz") if not is_leftover(path)])
 
 
-def close(one, other):
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(close(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(close, one, other))
-    return one == other or bool(np.isclose(one, other, rtol=1e-5, atol=1e-6))
+def weights(folder):
+    """Those of the models that a training leaves."""
+    return {path.parent.name: path.read_bytes() for path in folder.rglob("model.safetensors")}
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", RUNS)
-def test_a_run_killed_at_any_file_event_goes_on_and_ends_the_same(name, tmp_path, without_pictures, calls):
-    run = RUNS[name]
-    run(tmp_path / "whole")
-    all_calls, whole = len(calls), finished(tmp_path / "whole")
-    folders = (tmp_path / str(number) for number in itertools.count())
-    killed = 0
-    for event, folder in killed_at_every_file_event(run, folders):
-        before = kept(folder) if folder.exists() else 0
+def names(folder):
+    """Files that are there, by their names below the folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def require_whole(folder):
+    """Whatever has the name of a result can be read."""
+    for path in folder.rglob("*"):
+        if any(map(is_leftover, (path, *path.parents))):
+            continue
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+        if path.suffix == ".npz":
+            with np.load(path) as file:
+                assert file.files
+
+
+def kill_at(numbers, name, folder, calls):
+    """Kill a run at these of its events (given how many it has), and let it go on each time."""
+    once = partial(drawing_nothing, name)
+    run(name, folder / "whole")
+    all_calls, whole = len(calls), finished(folder / "whole")
+    events = count_file_events(once, folder / "counted", start="forkserver")
+    for number in numbers(events):
+        place = folder / "run"
+        assert killed_at(number, once, place, start="forkserver")
+        before = 0
+        if place.exists():
+            require_whole(place)
+            before = kept(place)
         calls.clear()
-        run(folder, resume=True)
-        assert close(finished(folder), whole), event
-        assert len(calls) <= all_calls - before + 2, event  # at most what was on its way, and where it stopped
-        assert not [path for path in folder.rglob("*") if is_leftover(path) or path.name == ".lock"], event
-        killed += 1
-    assert killed > 10
+        run(name, place, resume=True)
+        assert close(finished(place), whole), number
+        assert len(calls) <= all_calls - before + 2, number  # at most what was on its way, and where it stopped
+        assert weights(place) == weights(folder / "whole"), number
+        assert names(place) == names(folder / "whole"), number
+        shutil.rmtree(place)
+
+
+def some(events):
+    """One event early on, and one near the end."""
+    return [events // 3, events * 5 // 6]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_killed_run_goes_on_and_ends_the_same(name, tmp_path, calls):
+    kill_at(some, name, tmp_path, calls)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_may_be_killed_anywhere(name, tmp_path, calls):
+    kill_at(lambda events: range(1, events + 1), name, tmp_path, calls)

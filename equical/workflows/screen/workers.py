@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -212,6 +213,13 @@ def _connected(address: str) -> Iterator[Client]:
         yield client
 
 
+def dask_setup(worker: object) -> None:
+    """What Dask calls in a worker of this machine that preloads this module: Ctrl-C, which a terminal sends to all
+    processes, is for the driver to answer, which ends its workers; they would print tracebacks.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def _local(number: int, memory: str | None) -> Iterator[Client]:
     import dask
@@ -229,6 +237,7 @@ def _local(number: int, memory: str | None) -> Iterator[Client]:
                 dashboard_address="127.0.0.1:0",  # any free port, for nobody else
                 memory_limit=memory or "auto",
                 silence_logs=logging.CRITICAL,
+                preload=[__name__],
             )
     except (ValueError, RuntimeError, OSError) as error:
         raise InputError(f"cannot start workers: {error}") from error
