@@ -17,6 +17,7 @@ from equical.errors import InputError
 from equical.structures import read_structure, read_structures
 
 WATER = "3\n\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n"
+PACKED = gzip.compress(WATER.encode(), mtime=0)
 DUMP = (
     "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 3\n0 3\n0 3\n"
     "ITEM: ATOMS id type x y z\n2 2 1.5 1.5 1.5\n1 1 0 0 0\n"
@@ -55,10 +56,10 @@ def put(path, content):
         ("second.xyz", WATER + "9999999999\n\nCu 0 0 0\n", "it ends within a frame"),
         ("long.xyz.gz", gzip.compress(b"99999999999\n\nCu 0 0 0\n", mtime=0), "it ends within a frame"),
         ("long.cube", CUBE, "does not fit into memory"),
-        ("cut.xyz.gz", gzip.compress(WATER.encode(), mtime=0)[:-12], "cannot unpack .*cut.xyz.gz: it is cut short, damaged"),
+        ("cut.xyz.gz", PACKED[:-12], "cannot unpack .*cut.xyz.gz: it is cut short, damaged"),
         ("cut.cif.bz2", bz2.compress(WATER.encode())[:20], "cannot unpack .*: it is cut short, damaged"),
         ("plain.xyz.xz", WATER, "cannot unpack .*plain.xyz.xz: .* or no xz file at all"),
-        ("damaged.gz", gzip.compress(WATER.encode(), mtime=0)[:12] + b"\xff" * 40, "cannot unpack .*: it is cut short, damaged"),
+        ("damaged.gz", PACKED[:12] + b"\xff" * 40, "cannot unpack .*: it is cut short, damaged"),
         ("noise.xyz", b"\x8d" * 5000, "Expected xyz header but got: .{0,200} …; if it is in another format"),
         ("lower.xyz", LATTICE.format("lattice"), "its lattice is called lattice, which is not read: write Lattice"),
         ("cell.xyz", "\ufeff" + LATTICE.format("cell"), "its lattice is called cell"),
