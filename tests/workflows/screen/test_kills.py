@@ -121,7 +121,7 @@ def test_a_worker_and_then_the_driver_are_killed(tmp_path, run, monkeypatch):
 def test_random_processes_are_killed_at_random_moments(tmp_path):
     """On a cluster: the scheduler, a worker or the driver, until twenty and more were killed."""
     screening, draw = Screening(tmp_path, LARGE), random.Random(16)
-    kills, lost = [], 0
+    kills = []
     with ExitStack() as stack:
 
         def begin(*arguments: str) -> subprocess.Popen:
@@ -145,10 +145,6 @@ def test_random_processes_are_killed_at_random_moments(tmp_path):
         driver = begin_driver()
         while True:
             screening.wait_for(len(screening.done()) + 1, driver)
-            if driver.poll() == 1 and lost < 20:  # a machine too busy for the scheduler to answer in time
-                lost += 1
-                driver = begin_driver()
-                continue
             if driver.poll() is not None:
                 break
             time.sleep(draw.uniform(0, 0.5))
@@ -174,7 +170,7 @@ def test_random_processes_are_killed_at_random_moments(tmp_path):
     # What had failed was with four workers that were killed.
     assert all("workers died of it" in row.values["reason"] for row in rows if row.status == "failed")
     # A kill costs what was under way with two workers, and what had come back and was not yet written.
-    assert len(rows) <= screening.started() <= len(rows) + 4 * (len(kills) + lost)
+    assert len(rows) <= screening.started() <= len(rows) + 4 * len(kills)
     said = [path.read_text() for path in tmp_path.glob("*.log") if path.name != "started.log"]
     assert sum("is gone: what was finished is kept" in text for text in said) >= kills.count("scheduler") - 1
     assert not any("equical: error: unexpected" in text for text in said)
