@@ -86,15 +86,17 @@ def test_metals_are_refused_by_name_where_not_covered() -> None:
 
 
 def test_metals_know_what_they_were_trained_on_and_tell_what_not() -> None:
-    """Its elements at their densities; not a pair of them, nor an atom in an empty lattice."""
+    """Its elements at their densities; not a pair of them, nor one at 0.6 or 1.6 times its volume."""
     calculator = EquiCalc("metals-pbe")
     copper, alloy = bulk("Cu", a=3.63, cubic=True), bulk("Cu", a=3.57, cubic=True)
     alloy.symbols[[0, 2]] = "Ni"
-    known, mixed, thin = (calculator.uncertainty(atoms) for atoms in (copper, alloy, bulk("Cu", a=4.25, cubic=True)))
+    dense, thin = (bulk("Cu", a=a, cubic=True) for a in (3.06, 4.25))
+    known, mixed, dense, thin = (calculator.uncertainty(atoms) for atoms in (copper, alloy, dense, thin))
     assert not known.outside and known.energy_std < 0.01 * len(copper)
     assert "Ni-Cu were never neighbours in its data" in mixed.reasons
-    assert any("surroundings of atom" in reason for reason in thin.reasons)
-    assert min(mixed.energy_std, thin.energy_std) > 10 * known.energy_std
+    for found in (dense, thin):
+        assert any("surroundings of atom" in reason for reason in found.reasons)
+    assert min(mixed.energy_std, dense.energy_std, thin.energy_std) > 10 * known.energy_std
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class Knowledge:
 
     @classmethod
     def read(cls, folder: Path, weights_sha256: str) -> Self | None:
-        """What the folder of a model holds; None where it holds nothing about these weights in this format.
+        """What the folder of a model holds; None where there is none, or it is about other weights.
 
         Raises:
             InputError: the file is damaged.
@@ -99,13 +99,15 @@ class Knowledge:
         try:
             with safe_open(path, "np") as file:
                 notes = file.metadata() or {}
-                if notes.get("weights_sha256") != weights_sha256 or notes.get("format") != FORMAT:
+                if notes.get("weights_sha256") != weights_sha256:
                     return None
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
         except (SafetensorError, OSError, ValueError) as error:
             raise InputError(
                 f"{path} is damaged: {' '.join(str(error).split())}; remove it, or calibrate anew"
             ) from error
+        if notes.get("format") != FORMAT:
+            raise InputError(f"{path} was written by another version: remove it, or calibrate anew")
         _require_whole(stored, path)
         return cls(**_unpacked(stored), surroundings=_surroundings(stored))
 
@@ -220,7 +222,7 @@ def _surroundings(stored: Mapping[str, NDArray[Any]]) -> Surroundings:
 
 def _require_whole(stored: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Refuse a file that does not hold what is kept, in the shapes it is kept in."""
-    count, width = len(stored.get("elements", ())), len(stored.get("trend", ()))
+    count, width = (np.size(stored.get(name, ())) for name in ("elements", "trend"))
     _, atoms, directions = stored["kept"].shape if np.ndim(stored.get("kept", 0)) == 3 else (0, 0, 0)
     shapes: dict[str, tuple[int, ...]] = {"elements": (count,), "reach": (count,), "trend": (width,), "bounds": (2,)}
     shapes |= {"kept": (count, atoms, directions), "centers": (count, directions), "projection": (directions, width)}

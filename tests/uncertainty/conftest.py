@@ -14,7 +14,7 @@ def calibrated(tmp_path_factory, tiny_checkpoint):
     root = tmp_path_factory.mktemp("calibrated")
     shutil.copytree(tiny_checkpoint, root / "model")
     calculator = EquiCalc(tiny_checkpoint, device="cpu", dtype="float64")
-    for name, seeds in (("data", range(40)), ("held", range(40, 64))):
+    for name, seeds in (("data", range(160)), ("held", range(160, 260))):
         write_data(root / f"{name}.extxyz", calculator, seeds)
     data, held = (root / f"{name}.extxyz" for name in ("data", "held"))
     with pytest.warns(

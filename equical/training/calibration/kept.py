@@ -18,8 +18,8 @@ DIRECTIONS = 16
 FAINTEST = 1e-6
 """Of all variance of what atoms are embedded as; a direction with less is closer to rounding."""
 
-KEPT, MOST_KEPT = 2850, 64
-"""Atoms of all elements together, and of one: some 100 kB for a model of all elements."""
+KEPT, MOST_KEPT = 2500, 64
+"""Atoms of all elements together, and of one: some 90 kB for a model of all elements."""
 
 TYPICAL = 0.9
 """Share of the atoms of an element that are closer to those kept than what its distances are measured in."""
