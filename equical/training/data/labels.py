@@ -21,6 +21,9 @@ __all__ = ["Frame", "Labels", "find_label", "labelled_frame"]
 ASYMMETRIC = 0.05
 """Relative difference of the halves of a stress from which on one of them is not what it should be."""
 
+NO_STRESS = 1e-5
+"""eV/Å³. Halves of vanishing stresses may differ by as much, as they do in the rounding of those who made them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -200,7 +203,7 @@ def _stress_matrix(stress: np.ndarray, origin: str) -> np.ndarray:
         return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     if stress.size == 9:
         stress = stress.reshape(3, 3)
-        if np.abs(stress - stress.T).max() > ASYMMETRIC * np.abs(stress).max():
+        if np.abs(stress - stress.T).max() > max(ASYMMETRIC * np.abs(stress).max(), NO_STRESS):
             raise InputError(
                 f"{origin}: the stress is not symmetric; fill both halves of its matrix, or give 6 numbers"
             )

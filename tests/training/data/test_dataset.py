@@ -78,6 +78,12 @@ def test_digits_that_differ_between_the_halves_of_a_stress_are_averaged(tmp_path
     assert np.allclose(frame.stress, FULL_STRESS)
 
 
+def test_a_stress_that_vanishes_need_not_be_symmetric(tmp_path):
+    """What is left of it is rounding."""
+    (frame,) = one(tmp_path, 'sigma="1e-7 3e-7 0 -2e-7 2e-7 0 0 0 1e-7" ' + PERIODIC, stress_key="sigma")
+    assert np.abs(frame.stress).max() < 1e-6
+
+
 def test_labels_may_be_missing_in_some_frames(tmp_path):
     images = copper(4)
     for name, index in {"forces": 1, "stress": 2}.items():
